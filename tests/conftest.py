@@ -1,0 +1,17 @@
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder with the real data sets (``office/``, ``amazon-beauty/``, ``ml-100k/``).
+
+    ``LRDGRAPH_DATA`` names it; else ``../shared/data`` beside the checkout is tried.
+    """
+    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("LRDGRAPH_DATA", default))
+    if not folder.is_dir():
+        pytest.skip(f"real data sets not found in {folder} (set LRDGRAPH_DATA)")
+    return folder
