@@ -1,0 +1,227 @@
+"""The single door from tables to the data contract of :mod:`lrdgraph.datasets`."""
+
+import hashlib
+import warnings
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch_geometric.data import HeteroData
+
+from lrdgraph.datasets.cleaning import as_ids, as_seconds, clean_text
+from lrdgraph.datasets.shared import shared_value_pairs
+from lrdgraph.typing import NONE, TEST, TRAIN
+
+INTERACTS = ("user", "interacts", "item")
+"""Edge type of the interactions."""
+
+
+def assemble(
+    interactions: pd.DataFrame,
+    items: pd.DataFrame,
+    relations: pd.DataFrame | None = None,
+    *,
+    shared: Sequence[str] = (),
+    max_partners: int = 30,
+) -> HeteroData:
+    """Validates three tables and makes the :class:`HeteroData` that all else reads.
+
+    Users are numbered in order of first appearance, items in the order of ``items``.
+    Extra columns are ignored in ``interactions`` and ``relations`` and become per-item
+    attributes in ``items``. What happens to rows that do not fit:
+
+    * An exact duplicate of an interaction (user, item, time) is dropped with a warning
+      that counts them; the same item at another time is kept.
+    * An item that only ``interactions`` names joins the end of the catalogue without
+      text, with a warning; of an item described twice the first row is kept, with a
+      warning.
+    * Relation rows that name an item outside the catalogue, self loops and repetitions
+      are dropped. A relation of which nothing is left stays, with no edges.
+
+    Args:
+        interactions: Columns ``user``, ``item``, ``time`` (seconds or datetimes) and,
+            where the data brings its own split, ``split`` (0 train, 1 val, 2 test).
+            The order of the rows decides between equal times.
+        items: Columns ``item``, ``text`` and any further attributes as strings, where
+            a missing value stands for unknown and becomes ``''``.
+        relations: Columns ``head``, ``relation``, ``tail``.
+        shared: Attribute columns of ``items`` whose equal values make one more
+            relation each, ``same_<attribute>``.
+        max_partners: Largest number of partners of an item in such a relation, so that
+            a large group costs linear room (default: 30).
+
+    Returns:
+        Data as documented in :mod:`lrdgraph.datasets`, with ``M`` interactions and
+        ``N`` items.
+
+    Raises:
+        ValueError: If a column or an id is missing, a time is no time, a relation is
+            called ``'none'``, or there is no interaction at all.
+    """
+    _require_columns(interactions, "interactions", ("user", "item", "time"))
+    _require_columns(items, "items", ("item", "text", *shared))
+    if len(interactions) == 0:
+        raise ValueError("'interactions' needs at least one row (got 0)")
+    items = _describe_items(items, interactions)
+    catalogue = pd.Index(items["item"])
+    data = HeteroData()
+    data["user"].num_nodes = 0  # users stand before items
+    data["item"].num_nodes = len(items)
+    for name in items.columns:
+        data["item"]["id" if name == "item" else name] = items[name].tolist()
+    _add_interactions(data, interactions, catalogue)
+    for name, edge_index in _observed(relations, catalogue):
+        data["item", name, "item"].edge_index = to_edges(edge_index, len(items))
+    for name in shared:
+        pairs = _same_value(items[name], max_partners)
+        data["item", f"same_{name}", "item"].edge_index = to_edges(pairs, len(items))
+    return data
+
+
+def to_edges(pairs: NDArray[np.int64], num_items: int) -> Tensor:
+    """Sorts pairs ``[2, P]`` by source, without repetitions and self loops.
+
+    Returns:
+        An ``edge_index`` of shape ``[2, E]``, sorted by source, then by target.
+    """
+    source, target = pairs[:, pairs[0] != pairs[1]]
+    code = np.unique(source * num_items + target)
+    return torch.from_numpy(np.stack([code // num_items, code % num_items]))
+
+
+def split_hash(data: HeteroData) -> str:
+    """Identifies a split: the first 16 hex digits of a sha256 over external ids.
+
+    Users and items that interact enter by their place in alphabetical order, after
+    which follow the interactions of each user in their own order. So the hash changes
+    with the split and ignores how users and items are numbered.
+    """
+    store = data[INTERACTS]
+    digest = hashlib.sha256()
+    user, item = (
+        _alphabetical(index, data[node].id, digest)
+        for index, node in zip(store.edge_index.numpy(), ("user", "item"), strict=True)
+    )
+    order = np.argsort(user, kind="stable")
+    for column in (user, item, store.time.numpy(), store.split.numpy()):
+        digest.update(column[order].astype("<i8").tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _alphabetical(
+    index: NDArray[np.int64], ids: list[str], digest: "hashlib._Hash"
+) -> NDArray[np.int64]:
+    """Renumbers ``index [M]`` by the order of the ids in use, which it digests."""
+    used, code = np.unique(index, return_inverse=True)
+    names = np.array([ids[i] for i in used.tolist()], dtype=object)
+    order = np.argsort(names, kind="stable")
+    digest.update("\n".join(names[order]).encode() + b"\n\n")
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    return rank[code]
+
+
+def _require_columns(table: pd.DataFrame, name: str, columns: Iterable[str]) -> None:
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        raise ValueError(
+            f"'{name}' needs the columns {missing} (got {list(table.columns)})"
+        )
+
+
+def _describe_items(items: pd.DataFrame, interactions: pd.DataFrame) -> pd.DataFrame:
+    """One row of clean text for every item of the catalogue, described or not."""
+    described = pd.Series(as_ids(items["item"], "items").astype(object))
+    repeated = described.duplicated()
+    if repeated.any():
+        warnings.warn(
+            f"Dropped {repeated.sum()} repeated rows of items, the first being "
+            f"{described[repeated].iloc[0]!r}",
+            stacklevel=3,
+        )
+    table = items.drop(columns="item").map(clean_text)
+    table.insert(0, "item", described.to_numpy())
+    table = table[~repeated.to_numpy()]
+    used = as_ids(interactions["item"], "interactions").categories
+    unknown = used[~used.isin(table["item"])]
+    if len(unknown) == 0:
+        return table
+    warnings.warn(
+        f"{len(unknown)} items of the interactions have no row in items and get no "
+        f"text, the first being {unknown[0]!r}",
+        stacklevel=3,
+    )
+    more = pd.DataFrame({"item": unknown})
+    return pd.concat([table, more], ignore_index=True).fillna("")
+
+
+def _add_interactions(
+    data: HeteroData, interactions: pd.DataFrame, catalogue: pd.Index
+) -> None:
+    user = as_ids(interactions["user"], "interactions")
+    item = as_ids(interactions["item"], "interactions")
+    index = catalogue.get_indexer(item.categories)
+    table = pd.DataFrame(
+        {
+            "user": user.codes.astype(np.int64),
+            "item": index[item.codes].astype(np.int64),
+            "time": as_seconds(interactions["time"], "interactions"),
+            "split": _given_split(interactions),
+        }
+    )
+    repeated = table.duplicated()
+    if repeated.any():
+        warnings.warn(
+            f"Dropped {repeated.sum()} interactions that repeat user, item and time",
+            stacklevel=3,
+        )
+        table = table[~repeated]
+    table = table.iloc[np.lexsort((table["time"], table["split"], table["user"]))]
+    data["user"].num_nodes = len(user.categories)
+    data["user"].id = user.categories.tolist()
+    store = data[INTERACTS]
+    store.edge_index = torch.from_numpy(table[["user", "item"]].to_numpy().T.copy())
+    store.time = torch.from_numpy(table["time"].to_numpy().copy())
+    if "split" in interactions.columns:
+        store.split = torch.from_numpy(table["split"].to_numpy().astype(np.int8))
+        data.split_hash = split_hash(data)
+
+
+def _given_split(interactions: pd.DataFrame) -> NDArray[np.int64]:
+    if "split" not in interactions.columns:
+        return np.zeros(len(interactions), dtype=np.int64)
+    split = interactions["split"]
+    wrong = ~split.isin(range(TRAIN, TEST + 1)).to_numpy()
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ValueError(
+            "'split' needs to be 0 (train), 1 (val) or 2 (test) in interactions "
+            f"(got {split.iloc[row]!r} in row {row})"
+        )
+    return split.to_numpy(dtype=np.int64)
+
+
+def _observed(
+    relations: pd.DataFrame | None, catalogue: pd.Index
+) -> Iterable[tuple[str, NDArray[np.int64]]]:
+    """Each relation's name and its pairs ``[2, P]`` inside the catalogue."""
+    if relations is None or len(relations) == 0:
+        return
+    _require_columns(relations, "relations", ("head", "relation", "tail"))
+    relation = as_ids(relations["relation"], "relations")
+    if NONE in relation.categories:
+        raise ValueError(f"'relation' needs names other than {NONE!r}, which is taken")
+    ends = [as_ids(relations[name], "relations") for name in ("head", "tail")]
+    pairs = np.stack([catalogue.get_indexer(e.categories)[e.codes] for e in ends])
+    known = (pairs >= 0).all(axis=0)
+    for code, name in enumerate(relation.categories):
+        yield name, pairs[:, known & (relation.codes == code)]
+
+
+def _same_value(column: pd.Series, max_partners: int) -> NDArray[np.int64]:
+    value, _ = pd.factorize(column.where(column != ""))
+    item = np.flatnonzero(value >= 0)
+    return shared_value_pairs(item, value[item].astype(np.int64), max_partners)

@@ -1,0 +1,83 @@
+"""Readable text and whole-second times out of raw columns."""
+
+import html
+import re
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+_LARGEST_SECONDS = 1e11  # year 5138: anything later is a time in milliseconds
+
+
+def clean_text(text: object) -> str:
+    """Drops HTML tags, unescapes HTML entities and collapses whitespace.
+
+    Anything but a non-empty string (``None``, NaN, a list) becomes ``''``.
+    """
+    if not isinstance(text, str):
+        return ""
+    return " ".join(html.unescape(_TAG.sub(" ", text)).split())
+
+
+def join_text(*parts: object) -> str:
+    """Joins the known parts of an item's text, e.g. title, category and brand."""
+    return " ".join(filter(None, map(clean_text, parts)))
+
+
+def as_ids(column: pd.Series, table: str) -> pd.Categorical:
+    """External ids as strings, in order of first appearance.
+
+    Args:
+        column: Ids of any kind: strings, integers, or floats with integer values.
+        table: Name of the column's table in the error message.
+
+    Returns:
+        A categorical of shape ``[len(column)]`` whose categories are the distinct ids.
+
+    Raises:
+        ValueError: If an id is missing or empty.
+    """
+    codes, distinct = pd.factorize(column)
+    names = np.array([_as_id(value) for value in distinct], dtype=object)
+    missing = (codes < 0) | np.isin(codes, np.flatnonzero(names == ""))
+    if missing.any():
+        row = int(missing.argmax())
+        raise ValueError(
+            f"'{column.name}' needs an id in every row of {table} "
+            f"(got {column.iloc[row]!r} in row {row})"
+        )
+    merged, categories = pd.factorize(names)  # 1 and '1' are the same id
+    return pd.Categorical.from_codes(merged[codes], categories=pd.Index(categories))
+
+
+def _as_id(value: object) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip()
+
+
+def as_seconds(column: pd.Series, table: str) -> NDArray[np.int64]:
+    """Times as whole seconds since the epoch, shape ``[len(column)]``.
+
+    Numbers are taken as seconds, fractions are cut off; datetimes and their strings are
+    converted (without a time zone they are UTC).
+
+    Raises:
+        ValueError: If a time is missing, negative, not a time, or in milliseconds.
+    """
+    if pd.api.types.is_numeric_dtype(column):
+        seconds = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    else:
+        moment = pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")
+        age = moment - pd.Timestamp(0, tz="UTC")
+        seconds = age.dt.total_seconds().to_numpy(dtype=np.float64)
+    wrong = ~((seconds >= 0) & (seconds < _LARGEST_SECONDS))
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ValueError(
+            f"'{column.name}' needs to be non-negative seconds in {table} "
+            f"(got {column.iloc[row]!r} in row {row})"
+        )
+    return seconds.astype(np.int64)
