@@ -67,6 +67,8 @@ class PlantedRelations(InMemoryDataset):
     * ``gold_edge_type`` of shape ``[E]``: the relation of each, in the order of
     * ``gold_relations``: the names of the relations.
 
+    The pairs hold item indices, so they are void after a transform that drops items.
+
     Args:
         root: Taken as in other data sets; nothing is written there, since the shop is
             invented in less than a second (default: :obj:`None`).
