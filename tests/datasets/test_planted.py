@@ -34,14 +34,11 @@ def histories(data: HeteroData) -> list[list[int]]:
 
 
 def digest(data: HeteroData) -> str:
-    parts = (
-        "\n".join(data["item"].text),
-        str(data["user", "interacts", "item"].edge_index.tolist()),
-        str(data["user", "interacts", "item"].time.tolist()),
-        str(data["item", "also_bought", "item"].edge_index.tolist()),
-        str(data.gold_edge_index.tolist()),
-        str(data.gold_edge_type.tolist()),
-    )
+    interactions = data["user", "interacts", "item"]
+    observed = data["item", "also_bought", "item"].edge_index
+    truth = (data.gold_edge_index, data.gold_edge_type)
+    tensors = (interactions.edge_index, interactions.time, observed, *truth)
+    parts = [*data["item"].text, *(str(tensor.tolist()) for tensor in tensors)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
