@@ -18,6 +18,8 @@ from lrdgraph.typing import NONE, TEST, TRAIN
 INTERACTS = ("user", "interacts", "item")
 """Edge type of the interactions."""
 
+_TAKEN = {"id", "num_nodes", "x"}  # attributes of an item that mean something else
+
 
 def assemble(
     interactions: pd.DataFrame,
@@ -59,10 +61,13 @@ def assemble(
 
     Raises:
         ValueError: If a column or an id is missing, a time is no time, a relation is
-            called ``'none'``, or there is no interaction at all.
+            called ``'none'``, an attribute ``'id'``, ``'x'`` or ``'num_nodes'``, or if
+            there is no interaction at all.
     """
     _require_columns(interactions, "interactions", ("user", "item", "time"))
     _require_columns(items, "items", ("item", "text", *shared))
+    if taken := sorted(_TAKEN.intersection(items.columns)):
+        raise ValueError(f"'items' needs attributes with other names than {taken}")
     if len(interactions) == 0:
         raise ValueError("'interactions' needs at least one row (got 0)")
     items = _describe_items(items, interactions)

@@ -14,11 +14,16 @@ _LARGEST_SECONDS = 1e11  # year 5138: anything later is a time in milliseconds
 def clean_text(text: object) -> str:
     """Drops HTML tags, unescapes HTML entities and collapses whitespace.
 
-    Anything but a non-empty string (``None``, NaN, a list) becomes ``''``.
+    A number is written out, a list is joined with commas, and what is missing (``None``
+    or NaN) or of any other kind becomes ``''``.
     """
-    if not isinstance(text, str):
-        return ""
-    return " ".join(html.unescape(_TAG.sub(" ", text)).split())
+    if isinstance(text, str):
+        return " ".join(html.unescape(_TAG.sub(" ", text)).split())
+    if isinstance(text, list | tuple | np.ndarray):
+        return ", ".join(filter(None, map(clean_text, text)))
+    if isinstance(text, int | float | np.number) and np.isfinite(text):
+        return _as_id(text)
+    return ""
 
 
 def join_text(*parts: object) -> str:
@@ -53,7 +58,7 @@ def as_ids(column: pd.Series, table: str) -> pd.Categorical:
 
 
 def _as_id(value: object) -> str:
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float | np.floating) and value.is_integer():
         value = int(value)
     return str(value).strip()
 

@@ -1,0 +1,182 @@
+"""What all datasets on disk have in common: raw files in, one stored graph out."""
+
+import hashlib
+import pickle
+import warnings
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch_geometric.data import HeteroData, InMemoryDataset
+from torch_geometric.transforms import BaseTransform
+
+from lrdgraph.datasets.files import atomic_write, download, is_writable, user_cache
+
+Transform = Callable[[HeteroData], HeteroData]
+
+_FORMAT = 1  # raise it when the processed file changes its meaning
+
+
+class ItemDataset(InMemoryDataset):
+    """A dataset of one :class:`HeteroData`, read from raw files once and then stored.
+
+    A subclass sets its own attributes, calls this constructor and overrides
+    :meth:`build`; if it reads raw files it overrides :attr:`raw_urls` and asks
+    :meth:`raw_file` for each.
+
+    The result is stored as ``<name>-<fingerprint>.pt``. The fingerprint covers the
+    class, its arguments, the raw files (size and time of change) and ``pre_transform``,
+    so that none of them can change and still be served a stale result. A
+    ``pre_transform`` that cannot be told from another (its ``repr`` shows a memory
+    address, as a plain function's does) is applied every time and nothing is stored.
+
+    Args:
+        root: Folder with the raw files, either directly in it or in ``root/raw``.
+            With ``None`` the data is built in memory and not stored.
+        transform: Applied to the data at every access.
+        pre_transform: Applied to the data once, before it is stored.
+        force_reload: Whether to build the data even if a stored result exists.
+        cache: Folder of the stored result. By default ``root/processed``, or, where
+            ``root`` is read-only, a folder below ``$XDG_CACHE_HOME`` (``~/.cache``).
+
+    Raises:
+        FileNotFoundError: If a raw file is missing and cannot be downloaded.
+    """
+
+    def __init__(
+        self,
+        root: str | Path | None = None,
+        transform: Transform | None = None,
+        pre_transform: Transform | None = None,
+        *,
+        force_reload: bool = False,
+        cache: str | Path | None = None,
+    ) -> None:
+        self._cache = cache
+        self._has_root = root is not None
+        super().__init__(
+            None if root is None else str(root), transform, pre_transform, log=False
+        )
+        self.data = self._load(force_reload)
+
+    @abstractmethod
+    def build(self) -> HeteroData:
+        """Reads the raw files and returns the data, usually through ``assemble``."""
+
+    @property
+    def name_and_arguments(self) -> tuple[str, ...]:
+        """What, beside the raw files, decides the result of :meth:`build`."""
+        return (type(self).__name__,)
+
+    @property
+    def raw_urls(self) -> Mapping[str, str | None]:
+        """The raw files, each with its official address if it can be downloaded."""
+        return {}
+
+    @property
+    def raw_file_names(self) -> list[str]:
+        """Names of the raw files."""
+        return list(self.raw_urls)
+
+    @property
+    def raw_paths(self) -> list[str]:
+        """Paths of the raw files, in ``root/raw`` unless they lie in ``root``."""
+        return [str(self._raw_path(name)) for name in self.raw_file_names]
+
+    @property
+    def processed_dir(self) -> str:
+        """Folder of the stored result; see the argument ``cache``."""
+        root = Path(self.root)
+        if self._cache is not None:
+            return str(Path(self._cache).expanduser())
+        return str(root / "processed" if is_writable(root) else user_cache(root))
+
+    @property
+    def processed_file_names(self) -> list[str]:
+        """Name of the stored result, with its fingerprint."""
+        raw = [Path(path) for path in self.raw_paths]
+        stamps = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in raw]
+        parts = (
+            _FORMAT,
+            self.name_and_arguments,
+            stamps,
+            _describe(self.pre_transform),
+        )
+        fingerprint = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+        return [f"{'-'.join(self.name_and_arguments)}-{fingerprint}.pt"]
+
+    def raw_file(self, name: str) -> Path:
+        """Path of a raw file, which is downloaded if it is missing and known.
+
+        Raises:
+            FileNotFoundError: If it is missing and cannot be downloaded.
+        """
+        path = self._raw_path(name)
+        url = self.raw_urls.get(name)
+        if path.exists():
+            return path
+        reason = "has no known address"
+        if url is not None:
+            try:
+                download(url, path)
+                return path
+            except OSError as error:
+                reason = f"could not be downloaded ({error})"
+        source = "" if url is None else f" get it from {url} and"
+        raise FileNotFoundError(
+            f"'{name}' is missing and {reason};{source} put it into '{path.parent}'"
+        )
+
+    def _raw_path(self, name: str) -> Path:
+        root = Path(self.root)
+        return root / name if (root / name).exists() else root / "raw" / name
+
+    def _load(self, force_reload: bool) -> HeteroData:
+        if not self._has_root:
+            return self._build()
+        for name in self.raw_file_names:
+            self.raw_file(name)
+        if " at 0x" in _describe(self.pre_transform):
+            return self._build()
+        path = Path(self.processed_paths[0])
+        stored = None if force_reload else _read(path)
+        return stored if stored is not None else self._build_and_store(path)
+
+    def _build(self) -> HeteroData:
+        data = self.build()
+        return data if self.pre_transform is None else self.pre_transform(data)
+
+    def _build_and_store(self, path: Path) -> HeteroData:
+        data = self._build()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as file:
+            torch.save(data.to_dict(), file)
+        return data
+
+
+def _read(path: Path) -> HeteroData | None:
+    """The stored data, or nothing if there is none that can be read."""
+    if not path.exists():
+        return None
+    try:
+        return HeteroData.from_dict(torch.load(path, weights_only=True))
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        message = f"'{path}' cannot be read ({error}); building it anew"
+        warnings.warn(message, stacklevel=2)
+        return None
+
+
+def _describe(value: object) -> str:
+    """A text that differs for transforms that differ in any attribute."""
+    if isinstance(value, BaseTransform):
+        arguments = [f"{name}={_describe(part)}" for name, part in vars(value).items()]
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        return f"{kind}({', '.join(arguments)})"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_describe, value))}]"
+    if isinstance(value, Tensor):
+        content = hashlib.sha256(value.detach().cpu().numpy().tobytes()).hexdigest()
+        return f"Tensor({list(value.shape)}, {value.dtype}, {content})"
+    return repr(value)

@@ -1,0 +1,77 @@
+"""Raw files: found, downloaded, read line by line, written at once or not at all."""
+
+import gzip
+import hashlib
+import os
+import shutil
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+_TIMEOUT = 30  # seconds without an answer, after which a download is given up
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file that appears under its name only once it is complete."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+        os.replace(name, path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def download(url: str, path: Path) -> None:
+    """Fetches ``url`` into ``path``, which appears only once it is complete.
+
+    Raises:
+        OSError: If the file cannot be fetched in full or cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:
+        expected = answer.headers.get("Content-Length")
+        with atomic_write(path) as file:
+            shutil.copyfileobj(answer, file)
+            if expected is not None and file.tell() != int(expected):
+                raise OSError(f"got {file.tell()} of {expected} bytes")
+
+
+def read_lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
+    """Yields the non-empty lines of a text file, unzipped if its name ends in ``.gz``.
+
+    Raises:
+        ValueError: If the file is no gzip file, is cut off or has another encoding.
+    """
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rt", encoding=encoding) as file:
+            for line in file:
+                if not line.isspace():
+                    yield line
+    except (EOFError, gzip.BadGzipFile, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"'{path}' needs to be a complete file in {encoding} ({error}); "
+            "fetch it again"
+        ) from error
+
+
+def is_writable(folder: Path) -> bool:
+    """Whether files may be put into ``folder``, or it may be created.
+
+    A folder without any write permission is read-only even to the superuser.
+    """
+    while not folder.exists():
+        folder = folder.parent
+    return os.access(folder, os.W_OK) and bool(folder.stat().st_mode & 0o222)
+
+
+def user_cache(root: Path) -> Path:
+    """The user's own cache folder for a read-only ``root``."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    key = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]
+    return Path(base) / "lrdgraph" / f"{root.resolve().name}-{key}"
