@@ -40,8 +40,9 @@ def assemble(
     * An item that only ``interactions`` names joins the end of the catalogue without
       text, with a warning; of an item described twice the first row is kept, with a
       warning.
-    * Relation rows that name an item outside the catalogue, self loops and repetitions
-      are dropped. A relation of which nothing is left stays, with no edges.
+    * Relation rows that name an item outside the catalogue are dropped with a warning,
+      self loops and repetitions without. A relation of which nothing is left stays,
+      with no edges.
 
     Args:
         interactions: Columns ``user``, ``item``, ``time`` (seconds or datetimes) and,
@@ -221,7 +222,14 @@ def _observed(
         raise ValueError(f"'relation' needs names other than {NONE!r}, which is taken")
     ends = [as_ids(relations[name], "relations") for name in ("head", "tail")]
     pairs = np.stack([catalogue.get_indexer(e.categories)[e.codes] for e in ends])
-    known = (pairs >= 0).all(axis=0)
+    known = np.all(pairs >= 0, axis=0)
+    if not known.all():
+        row = int((~known).argmax())
+        warnings.warn(
+            f"Dropped {(~known).sum()} of {len(known)} relations with an item outside "
+            f"the catalogue, the first being {relations.iloc[row].to_list()}",
+            stacklevel=3,
+        )
     for code, name in enumerate(relation.categories):
         yield name, pairs[:, known & (relation.codes == code)]
 

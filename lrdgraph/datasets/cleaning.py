@@ -72,12 +72,11 @@ def as_seconds(column: pd.Series, table: str) -> NDArray[np.int64]:
     Raises:
         ValueError: If a time is missing, negative, not a time, or in milliseconds.
     """
-    if pd.api.types.is_numeric_dtype(column):
-        seconds = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    else:
+    numbers = pd.to_numeric(column, errors="coerce")
+    if pd.api.types.is_datetime64_any_dtype(column) or numbers.isna().all():
         moment = pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")
-        age = moment - pd.Timestamp(0, tz="UTC")
-        seconds = age.dt.total_seconds().to_numpy(dtype=np.float64)
+        numbers = (moment - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
+    seconds = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
     wrong = ~((seconds >= 0) & (seconds < _LARGEST_SECONDS))
     if wrong.any():
         row = int(wrong.argmax())

@@ -1,0 +1,232 @@
+"""Datasets in the folder format of ReChorus, with their own split and negatives."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch_geometric.data import HeteroData
+
+from lrdgraph.datasets.assemble import assemble
+from lrdgraph.datasets.base import ItemDataset, Transform
+from lrdgraph.datasets.files import read_lines
+from lrdgraph.typing import TEST, TRAIN, VAL
+
+_PARTS = {"train.csv": TRAIN, "dev.csv": VAL, "test.csv": TEST}
+_OPTIONAL = ("item_meta.csv", "*.text", "*.item2index")
+
+
+class ReChorus(ItemDataset):
+    """A folder in the format of `ReChorus <https://github.com/THUwangcy/ReChorus>`_.
+
+    It holds, separated by tabs:
+
+    * ``train.csv``, ``dev.csv``, ``test.csv``: ``user_id``, ``item_id``, ``time`` and,
+      in the latter two, ``neg_items`` (a list). They are the split, and the lists
+      become ``data['user'].val_negatives`` and ``.test_negatives``.
+    * ``item_meta.csv`` (optional): ``item_id``; a column ``i_<name>`` is an attribute,
+      where 0 stands for unknown, and makes a relation ``same_<name>``; a column
+      ``r_<name>`` (a list of items) is the relation ``<name>``.
+    * ``<any>.item2index`` (optional, no header): the item's own id, e.g. its ASIN, and
+      the number that stands for it in the other files. Without it, that number is the
+      external id.
+    * ``<any>.text`` (optional): ``id`` (the item's own) and ``text``. An item that has
+      none gets ``''``.
+
+    The items are those of ``item_meta.csv``, ``*.item2index`` and the interactions, in
+    the order of their numbers.
+
+    Args:
+        root: Folder of these files; see :class:`ItemDataset`.
+        transform: Applied at every access.
+        pre_transform: Applied once, before the result is stored.
+        max_partners: Most partners of an item in a relation ``same_<name>``
+            (default: 30).
+        force_reload: Whether to read the raw files again.
+        cache: Folder of the stored result.
+
+    Raises:
+        ValueError: If a column is missing, a list is no list of integers, a negative is
+            not in the catalogue, or a user has two lists of negatives in a file.
+        FileNotFoundError: If ``train.csv``, ``dev.csv`` or ``test.csv`` is missing.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        transform: Transform | None = None,
+        pre_transform: Transform | None = None,
+        *,
+        max_partners: int = 30,
+        force_reload: bool = False,
+        cache: str | Path | None = None,
+    ) -> None:
+        self.max_partners = max_partners
+        super().__init__(
+            root, transform, pre_transform, force_reload=force_reload, cache=cache
+        )
+
+    @property
+    def name_and_arguments(self) -> tuple[str, ...]:
+        """What, beside the raw files, decides the result."""
+        return "ReChorus", str(self.max_partners)
+
+    @property
+    def raw_urls(self) -> Mapping[str, None]:
+        """The three parts and what else is there, none with an address to get it from."""
+        names = list(_PARTS)
+        for pattern in _OPTIONAL:
+            found = self._optional(pattern)
+            names += [] if found is None else [found.name]
+        return dict.fromkeys(names)
+
+    def build(self) -> HeteroData:
+        """Reads the folder."""
+        parts = {name: _read_part(self.raw_file(name)) for name in _PARTS}
+        columns = {"user_id": "user", "item_id": "item"}
+        interactions = pd.concat(
+            [part.assign(split=_PARTS[name]) for name, part in parts.items()]
+        ).rename(columns=columns)
+        meta = self._read_meta()
+        names = self._read_item_ids()
+        numbers = np.union1d(meta.index, [*interactions["item"], *names.index])
+        ids = names.reindex(numbers).fillna(pd.Series(numbers.astype(str), numbers))
+        items = self._describe_items(ids, meta)
+        data = assemble(
+            interactions.assign(item=ids[interactions["item"]].to_numpy()),
+            items,
+            _relations(meta, ids),
+            shared=[name for name in items.columns if name not in ("item", "text")],
+            max_partners=self.max_partners,
+        )
+        for name, key in (("dev.csv", "val"), ("test.csv", "test")):
+            if "neg_items" in parts[name].columns:
+                negatives = _negatives(name, parts[name], data["user"].id, ids.index)
+                data["user"][f"{key}_negatives"] = negatives
+        return data
+
+    def _optional(self, pattern: str) -> Path | None:
+        folder = self._raw_path("train.csv").parent
+        found = sorted(folder.glob(pattern))
+        if len(found) > 1:
+            names = [path.name for path in found]
+            raise ValueError(f"'{folder}' needs at most one {pattern} (got {names})")
+        return found[0] if found else None
+
+    def _read_meta(self) -> pd.DataFrame:
+        """Attributes ``i_*`` and relations ``r_*`` by the number of the item."""
+        path = self._optional("item_meta.csv")
+        if path is None:
+            return pd.DataFrame(index=pd.Index([], dtype=np.int64))
+        return _read_table(path, ("item_id",)).set_index("item_id")
+
+    def _read_item_ids(self) -> "pd.Series[str]":
+        """The items' own ids by their number."""
+        path = self._optional("*.item2index")
+        if path is None:
+            return pd.Series(dtype=object, index=pd.Index([], dtype=np.int64))
+        rows = [line.rstrip("\n").split("\t") for line in read_lines(path)]
+        for number, row in enumerate(rows, start=1):
+            if len(row) != 2 or not row[1].isdigit():
+                raise ValueError(
+                    f"'{path}' needs an id and a number (got {row} in line {number})"
+                )
+        return pd.Series({int(number): name for name, number in rows}, dtype=object)
+
+    def _describe_items(self, ids: pd.Series, meta: pd.DataFrame) -> pd.DataFrame:
+        path = self._optional("*.text")
+        lines = [] if path is None else list(read_lines(path))[1:]
+        pairs = [line.rstrip("\n").partition("\t") for line in lines]
+        texts = {name: text for name, _, text in pairs}
+        items = pd.DataFrame({"item": ids, "text": ids.map(texts)})
+        for column in meta.columns[meta.columns.str.startswith("i_")]:
+            value = meta[column].reindex(ids.index)
+            items[column.removeprefix("i_")] = value.mask(value == 0).astype(object)
+        return items
+
+
+def _read_part(path: Path) -> pd.DataFrame:
+    return _read_table(path, ("user_id", "item_id", "time"))
+
+
+def _read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    table = pd.read_csv(path, sep="\t")
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        raise ValueError(
+            f"'{path}' needs the columns {missing}, separated by tabs "
+            f"(got {list(table.columns)})"
+        )
+    if not pd.api.types.is_integer_dtype(table["item_id"]) and len(table) > 0:
+        wrong = pd.to_numeric(table["item_id"], errors="coerce").isna()
+        row = int(wrong.to_numpy().argmax())
+        raise ValueError(
+            f"'item_id' needs to be an integer in '{path}' "
+            f"(got {table['item_id'].iloc[row]!r} in row {row})"
+        )
+    return table
+
+
+def _lists(column: pd.Series, source: str) -> list[list[int]]:
+    """Lists of integers from text like ``'[3, 14, 15]'``."""
+    parsed = []
+    for row, text in enumerate(column):
+        try:
+            numbers = json.loads(text)
+            parsed.append([int(number) for number in numbers])
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"'{column.name}' needs a list of integers in {source} "
+                f"(got {text!r:.60} in row {row})"
+            ) from error
+    return parsed
+
+
+def _relations(meta: pd.DataFrame, ids: pd.Series) -> pd.DataFrame:
+    """Triples of the columns ``r_*`` in external ids."""
+    tables = [pd.DataFrame(columns=["head", "relation", "tail"])]
+    for column in meta.columns[meta.columns.str.startswith("r_")]:
+        tails = _lists(meta[column].fillna("[]"), "item_meta.csv")
+        head = np.repeat(meta.index.to_numpy(), [len(tail) for tail in tails])
+        tail = np.array([number for row in tails for number in row], dtype=np.int64)
+        table = pd.DataFrame({"head": ids[head].to_numpy()})
+        unknown = pd.Series(tail.astype(str))  # kept, for assemble to drop with notice
+        table["tail"] = ids.reindex(tail).reset_index(drop=True).fillna(unknown)
+        tables.append(table.assign(relation=column.removeprefix("r_")))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _negatives(
+    name: str, part: pd.DataFrame, users: list[str], numbers: pd.Index
+) -> Tensor:
+    """Item indices of the negatives, shape ``[U, K]``, -1 for a user without."""
+    lists = _lists(part["neg_items"], name)
+    lengths = sorted({len(row) for row in lists})
+    if len(lengths) != 1:
+        raise ValueError(f"'neg_items' needs equal lengths in {name} (got {lengths})")
+    if part["user_id"].duplicated().any():
+        user = part["user_id"][part["user_id"].duplicated()].iloc[0]
+        raise ValueError(f"'neg_items' needs one row a user in {name} (user {user})")
+    item = _item_index(np.array(lists, dtype=np.int64), numbers, name)
+    negatives = np.full((len(users), lengths[0]), -1, dtype=np.int64)
+    row = pd.Index(users).get_indexer(pd.Index(part["user_id"].astype(str)))
+    negatives[row] = item
+    return torch.from_numpy(negatives)
+
+
+def _item_index(
+    item: NDArray[np.int64], numbers: pd.Index, name: str
+) -> NDArray[np.int64]:
+    index = numbers.get_indexer(pd.Index(item.ravel())).reshape(item.shape)
+    if (index < 0).any():
+        row = int((index < 0).any(axis=1).argmax())
+        unknown = item[row][index[row] < 0][0]
+        raise ValueError(
+            f"'neg_items' needs items of the catalogue in {name} "
+            f"(got {unknown} in row {row})"
+        )
+    return index
