@@ -77,7 +77,7 @@ class ReChorus(ItemDataset):
 
     @property
     def raw_urls(self) -> Mapping[str, None]:
-        """The three parts and what else is there, none with an address to get it from."""
+        """The three parts and what else is there, all without an address."""
         names = list(_PARTS)
         for pattern in _OPTIONAL:
             found = self._optional(pattern)
