@@ -8,7 +8,7 @@ users, ``N`` items and ``M`` interactions:
     The external ids, lists of ``U`` and ``N`` strings. An id's place in the list is the
     number by which all tensors name the user or item. ``num_nodes`` is set on both.
 ``data['item'].text``
-    ``N`` readable texts, without HTML, whitespace collapsed; ``''`` where there is none.
+    ``N`` readable texts without HTML, whitespace collapsed; ``''`` where there is none.
 ``data['item'].title``, ``.category``, ``.brand`` ...
     Further attributes as far as the dataset has them, ``N`` strings each; ``''`` where
     unknown.

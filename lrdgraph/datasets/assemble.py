@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
-from lrdgraph.datasets.cleaning import as_ids, as_seconds, clean_text
+from lrdgraph.datasets.cleaning import as_ids, as_seconds, clean_text, value_at
 from lrdgraph.datasets.shared import shared_value_pairs
 from lrdgraph.typing import NONE, TEST, TRAIN
 
@@ -205,7 +205,7 @@ def _given_split(interactions: pd.DataFrame) -> NDArray[np.int64]:
         row = int(wrong.argmax())
         raise ValueError(
             "'split' needs to be 0 (train), 1 (val) or 2 (test) in interactions "
-            f"(got {split.iloc[row]!r} in row {row})"
+            f"(got {value_at(split, row)} in row {row})"
         )
     return split.to_numpy(dtype=np.int64)
 

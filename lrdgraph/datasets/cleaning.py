@@ -51,10 +51,15 @@ def as_ids(column: pd.Series, table: str) -> pd.Categorical:
         row = int(missing.argmax())
         raise ValueError(
             f"'{column.name}' needs an id in every row of {table} "
-            f"(got {column.iloc[row]!r} in row {row})"
+            f"(got {value_at(column, row)} in row {row})"
         )
     merged, categories = pd.factorize(names)  # 1 and '1' are the same id
     return pd.Categorical.from_codes(merged[codes], categories=pd.Index(categories))
+
+
+def value_at(column: pd.Series, row: int) -> str:
+    """What an error says was got in a row: the value as Python writes it."""
+    return repr(column.iloc[[row]].to_list()[0])
 
 
 def _as_id(value: object) -> str:
@@ -82,6 +87,6 @@ def as_seconds(column: pd.Series, table: str) -> NDArray[np.int64]:
         row = int(wrong.argmax())
         raise ValueError(
             f"'{column.name}' needs to be non-negative seconds in {table} "
-            f"(got {column.iloc[row]!r} in row {row})"
+            f"(got {value_at(column, row)} in row {row})"
         )
     return seconds.astype(np.int64)

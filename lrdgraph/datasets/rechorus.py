@@ -13,6 +13,7 @@ from torch_geometric.data import HeteroData
 
 from lrdgraph.datasets.assemble import assemble
 from lrdgraph.datasets.base import ItemDataset, Transform
+from lrdgraph.datasets.cleaning import value_at
 from lrdgraph.datasets.files import read_lines
 from lrdgraph.typing import TEST, TRAIN, VAL
 
@@ -143,7 +144,7 @@ class ReChorus(ItemDataset):
         pairs = [line.rstrip("\n").partition("\t") for line in lines]
         texts = {name: text for name, _, text in pairs}
         items = pd.DataFrame({"item": ids, "text": ids.map(texts)})
-        for column in meta.columns[meta.columns.str.startswith("i_")]:
+        for column in _prefixed(meta, "i_"):
             value = meta[column].reindex(ids.index)
             items[column.removeprefix("i_")] = value.mask(value == 0).astype(object)
         return items
@@ -166,9 +167,13 @@ def _read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         row = int(wrong.to_numpy().argmax())
         raise ValueError(
             f"'item_id' needs to be an integer in '{path}' "
-            f"(got {table['item_id'].iloc[row]!r} in row {row})"
+            f"(got {value_at(table['item_id'], row)} in row {row})"
         )
     return table
+
+
+def _prefixed(meta: pd.DataFrame, prefix: str) -> list[str]:
+    return [column for column in meta.columns if column.startswith(prefix)]
 
 
 def _lists(column: pd.Series, source: str) -> list[list[int]]:
@@ -189,7 +194,7 @@ def _lists(column: pd.Series, source: str) -> list[list[int]]:
 def _relations(meta: pd.DataFrame, ids: pd.Series) -> pd.DataFrame:
     """Triples of the columns ``r_*`` in external ids."""
     tables = [pd.DataFrame(columns=["head", "relation", "tail"])]
-    for column in meta.columns[meta.columns.str.startswith("r_")]:
+    for column in _prefixed(meta, "r_"):
         tails = _lists(meta[column].fillna("[]"), "item_meta.csv")
         head = np.repeat(meta.index.to_numpy(), [len(tail) for tail in tails])
         tail = np.array([number for row in tails for number in row], dtype=np.int64)

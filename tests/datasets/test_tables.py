@@ -1,0 +1,76 @@
+import gzip
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from lrdgraph.datasets import INTERACTS, from_tables
+
+INTERACTIONS = pd.DataFrame(
+    {"user_id": ["u", "u", "v"], "item_id": ["007", "8", "8"], "time": [5, 6, 7]}
+)
+ITEMS = pd.DataFrame(
+    {"item_id": ["007", "8"], "title": ["Caf&eacute;", "茶"], "brand": ["A", "A"]}
+)
+RELATIONS = pd.DataFrame({"head": ["007"], "relation": ["goes_with"], "tail": ["8"]})
+
+
+def write(table: pd.DataFrame, path: Path) -> Path:
+    name = path.name.removesuffix(".gz")
+    if name.endswith(("csv", "tsv")):
+        table.to_csv(path, index=False, sep="," if name.endswith("csv") else "\t")
+    elif name.endswith("parquet"):
+        table.to_parquet(path)
+    else:
+        table.to_json(path, orient="records", lines=True)
+    return path
+
+
+@pytest.mark.parametrize(
+    "kind", ["csv", "tsv", "tsv.gz", "jsonl", "json.gz", "parquet"]
+)
+def test_every_kind_of_file_gives_the_same(kind, tmp_path):
+    expected = from_tables(INTERACTIONS, ITEMS, RELATIONS, shared=["brand"])
+    files = {"i": INTERACTIONS, "p": ITEMS, "r": RELATIONS}
+    paths = [write(table, tmp_path / f"{n}.{kind}") for n, table in files.items()]
+    data = from_tables(*paths, shared=["brand"])
+    assert data["item"].id == ["007", "8"]
+    assert data["item"].text == ["Café", "茶"]
+    assert data.edge_types == expected.edge_types
+    for edge_type in data.edge_types:
+        edges = data[edge_type].edge_index.tolist()
+        assert edges == expected[edge_type].edge_index.tolist()
+
+
+def test_names_of_columns():
+    data = from_tables(
+        INTERACTIONS.set_axis(["who", "sku", "when"], axis=1),
+        ITEMS.rename(columns={"item_id": "sku"}),
+        user="who",
+        item="sku",
+        time="when",
+        text=("brand", "title"),
+    )
+    assert data["item"].text == ["A Café", "A 茶"]
+    assert data["item"].title == ["Café", "茶"]
+    assert data["item"].id == ["007", "8"]
+    assert data[INTERACTS].time.tolist() == [5, 6, 7]
+
+
+def test_own_split():
+    data = from_tables(INTERACTIONS.assign(split=[0, 2, 0]), ITEMS)
+    assert data[INTERACTS].split.tolist() == [0, 2, 0]
+
+
+def test_file_of_another_kind(tmp_path):
+    path = tmp_path / "interactions.xlsx"
+    path.touch()
+    with pytest.raises(ValueError, match=r"'interactions' .*'\.csv'.*got '\.xlsx'"):
+        from_tables(path, ITEMS)
+
+
+def test_cut_off_file_is_named(tmp_path):
+    path = tmp_path / "items.csv.gz"
+    path.write_bytes(gzip.compress(b"item_id,title\n1,pen\n" * 100)[:-20])
+    with pytest.raises(ValueError, match=r"'items' cannot be read from .*items\.csv"):
+        from_tables(INTERACTIONS, path)

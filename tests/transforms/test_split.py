@@ -1,0 +1,108 @@
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given, reject
+from hypothesis import strategies as st
+from torch_geometric.data import HeteroData
+
+from lrdgraph.datasets import INTERACTS, assemble, split_hash
+from lrdgraph.transforms import LeaveOneOut, TemporalSplit
+
+
+def make(rows: list[tuple[int, int, int]]) -> HeteroData:
+    interactions = pd.DataFrame(rows, columns=["user", "item", "time"])
+    return assemble(interactions, pd.DataFrame({"item": range(5), "text": "thing"}))
+
+
+events = st.lists(
+    st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 9)),
+    min_size=1,
+    max_size=40,
+    unique=True,
+)
+
+
+def parts_of_users(data: HeteroData) -> list[list[int]]:
+    store = data[INTERACTS]
+    user = store.edge_index[0]
+    users = range(data["user"].num_nodes)
+    return [store.split[user == number].tolist() for number in users]
+
+
+@given(events)
+def test_leave_one_out(rows):
+    data = LeaveOneOut()(make(rows))
+    for part in parts_of_users(data):
+        expected = [0] * (len(part) - 2) + [1, 2] if len(part) >= 3 else [0] * len(part)
+        assert part == expected
+    assert data[INTERACTS].split.dtype == torch.int8
+    assert data.split_hash == split_hash(data)
+
+
+def test_leave_one_out_keeps_the_file_order_of_ties():
+    data = LeaveOneOut()(make([(0, 3, 7), (0, 1, 7), (0, 4, 7), (0, 0, 2)]))
+    store = data[INTERACTS]
+    assert store.edge_index[1].tolist() == [0, 3, 1, 4]
+    assert store.split.tolist() == [0, 0, 1, 2]
+
+
+@given(events, st.floats(0.05, 0.45), st.floats(0.05, 0.45))
+def test_temporal_split_is_the_same_moment_for_all(rows, val, test):
+    data = make(rows)
+    try:
+        data = TemporalSplit(val, test)(data)
+    except ValueError:
+        reject()  # too few different times
+    store = data[INTERACTS]
+    latest = [store.time[store.split == part].max() for part in (0, 1)]
+    earliest = [store.time[store.split == part].min() for part in (1, 2)]
+    assert latest[0] < earliest[0]
+    assert latest[1] < earliest[1]
+    assert (store.split == 2).sum() >= round(test * len(rows))
+    for part in parts_of_users(data):
+        assert part == sorted(part)
+    assert data.split_hash == split_hash(data)
+
+
+def test_temporal_split_cuts_at_quantiles():
+    rows = [(row % 3, row % 5, row) for row in range(20)]
+    data = TemporalSplit(val=0.2, test=0.1)(make(rows))
+    store = data[INTERACTS]
+    assert store.time[store.split == 1].sort().values.tolist() == [14, 15, 16, 17]
+    assert store.time[store.split == 2].sort().values.tolist() == [18, 19]
+
+
+def test_temporal_split_without_enough_times():
+    data = make([(0, item, 3) for item in range(5)])
+    with pytest.raises(ValueError, match=r"different times \(got .* \[0, 0, 5\]\)"):
+        TemporalSplit()(data)
+
+
+@pytest.mark.parametrize(("val", "test"), [(0.5, 0.5), (0.0, 0.1), (0.1, -0.1)])
+def test_shares_of_temporal_split(val, test):
+    with pytest.raises(
+        ValueError, match=rf"positive with a sum below 1.*got {val} and"
+    ):
+        TemporalSplit(val, test)
+
+
+@pytest.mark.parametrize("transform", [LeaveOneOut(), TemporalSplit(0.3, 0.3)])
+def test_given_data_is_not_changed_and_old_negatives_are_dropped(transform):
+    data = make([(0, item, item) for item in range(5)])
+    data["user"].test_negatives = torch.zeros(1, 99, dtype=torch.long)
+    divided = transform(data)
+    assert "test_negatives" not in divided["user"]
+    assert "test_negatives" in data["user"]
+    assert "split" not in data[INTERACTS]
+    assert "split_hash" not in data
+
+
+def test_different_splits_have_different_hashes():
+    data = make([(0, item, item) for item in range(5)])
+    splits = (LeaveOneOut(), TemporalSplit(0.2, 0.4))
+    assert len({split(data).split_hash for split in splits}) == 2
+
+
+def test_repr_has_all_arguments():
+    assert str(TemporalSplit(0.2, 0.1)) == "TemporalSplit(val=0.2, test=0.1)"
+    assert str(LeaveOneOut()) == "LeaveOneOut()"
