@@ -1,0 +1,72 @@
+"""A causal Transformer over shopping histories."""
+
+import torch
+from torch import Tensor, nn
+
+
+class CausalTransformer(nn.Module):
+    r"""The encoder of `"Self-Attentive Sequential Recommendation"
+    <https://arxiv.org/abs/1808.09781>`_, as a pre-norm Transformer.
+
+    Args:
+        channels: Size of item and user states.
+        max_length: Number of history slots ``L``.
+        num_layers: Number of Transformer layers.
+        num_heads: Number of attention heads.
+        dropout: Dropout probability.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        max_length: int,
+        num_layers: int = 1,
+        num_heads: int = 2,
+        dropout: float = 0.4,
+    ) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.position = nn.Embedding(max_length, channels)
+        self.dropout = nn.Dropout(dropout)
+        layer = nn.TransformerEncoderLayer(
+            channels,
+            num_heads,
+            dim_feedforward=4 * channels,
+            dropout=dropout,
+            activation="gelu",
+            batch_first=True,
+            norm_first=True,
+        )
+        self.layers = nn.TransformerEncoder(
+            layer, num_layers, norm=nn.LayerNorm(channels), enable_nested_tensor=False
+        )
+        nn.init.normal_(self.position.weight, std=0.02)
+
+    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        """Encode every prefix of every history.
+
+        Args:
+            states: Item states of the history slots, with shape ``[B, L, C]``.
+            mask: True where a slot holds an item, with shape ``[B, L]``; histories
+                are padded on the left.
+
+        Returns:
+            User states after each slot, with shape ``[B, L, C]``.
+        """
+        length = states.size(1)
+        slots = torch.arange(
+            self.position.num_embeddings - length,
+            self.position.num_embeddings,
+            device=states.device,
+        )
+        hidden = self.dropout(states + self.position(slots))
+        return self.layers(hidden, mask=self._attention_mask(mask))
+
+    def _attention_mask(self, mask: Tensor) -> Tensor:
+        """True where attention is forbidden, ``[B * num_heads, L, L]``."""
+        length = mask.size(1)
+        causal = mask.new_ones(length, length).tril()
+        # A slot always sees itself: a row without any key would give NaN.
+        itself = torch.eye(length, dtype=torch.bool, device=mask.device)
+        allowed = causal & (mask.unsqueeze(1) | itself)  # [B, L, L]
+        return ~allowed.repeat_interleave(self.num_heads, dim=0)

@@ -1,0 +1,74 @@
+"""Names and values shared by every module. Letters of shapes, everywhere:
+
+``N`` items, ``E`` candidate pairs, ``R`` relations, ``B`` histories in a batch,
+``L`` history slots, ``P`` predicted positions, ``C`` channels.
+"""
+
+from typing import NamedTuple, TypedDict
+
+from torch import Tensor
+
+TRAIN, VAL, TEST = 0, 1, 2
+"""Values of ``data['user', 'interacts', 'item'].split``."""
+
+NONE = "none"
+"""Name of the latent relation that takes the unrelated pairs."""
+
+
+class TypedEdges(NamedTuple):
+    """Item pairs with a weight per relation, sorted by source.
+
+    Shapes: ``edge_index [2, E]`` (source, target), ``weight [E, R]`` in the order of
+    ``LatentRelationGraph.relations``, ``edge_id [E]`` their place in the graph.
+    """
+
+    edge_index: Tensor
+    weight: Tensor
+    edge_id: Tensor
+
+
+class Rows(NamedTuple):
+    """The positions of a batch to predict after: ``batch [P]`` and ``slot [P]``."""
+
+    batch: Tensor
+    slot: Tensor
+
+
+class Batch(TypedDict):
+    """A training batch: ``history [B, L]`` and ``target [B, L]``, padded with ``N``.
+
+    ``target[b, i]`` is the item that followed ``history[b, i]``.
+    """
+
+    history: Tensor
+    target: Tensor
+
+
+class Reason(NamedTuple):
+    """One path to a recommended item.
+
+    ``item`` of the history (external id), the ``relation`` that leads from it to the
+    recommended item, the ``probability`` of that relation (1.0 for an observed one) and
+    what the path adds to the score.
+    """
+
+    item: str
+    relation: str
+    probability: float
+    contribution: float
+
+
+class Recommendation(NamedTuple):
+    """A recommended item (external id), its score, its reasons, strongest first."""
+
+    item: str
+    score: float
+    reasons: tuple[Reason, ...]
+
+
+class Neighbor(NamedTuple):
+    """An item (external id) reached by ``relation`` with ``probability``."""
+
+    item: str
+    relation: str
+    probability: float
