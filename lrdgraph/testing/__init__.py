@@ -1,0 +1,5 @@
+"""Fakes and contract tests, for this library's tests and for those of its users."""
+
+from lrdgraph.testing.text import HashTextEncoder
+
+__all__ = ["HashTextEncoder"]

@@ -1,0 +1,213 @@
+"""Text vectors on disk, so that no text is embedded twice."""
+
+from __future__ import annotations
+
+import os
+import warnings
+import zlib
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol
+from uuid import uuid4
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+from tqdm import tqdm
+
+from lrdgraph.text.vectors import check_vectors
+
+
+class FingerprintedEncoder(Protocol):
+    """A text encoder that says what decides about its vectors."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for two encoders only if they give the same vectors."""
+
+    def __call__(self, texts: list[str]) -> Tensor:
+        """Embed texts: ``[len(texts), C]``."""
+
+
+class VectorCache:
+    """An encoder's vectors on disk, found by content; an encoder itself.
+
+    A vector is filed under the SHA-256 of the encoder's fingerprint and the text:
+    equal texts are embedded once, a changed text or model never meets an old vector.
+    After each ``chunk_size`` new texts a shard (a safetensors file) is written and
+    moved into place whole, so an interrupted run goes on where it stopped, and
+    several processes may share a folder. When all texts are known, the encoder isn't
+    called: :class:`~lrdgraph.text.TextEncoder` then never loads its model.
+
+    Each call with new texts writes a shard: give it lists, not single texts.
+
+    Args:
+        encoder: any callable ``list[str] -> Tensor [n, C]`` with a ``fingerprint``.
+        folder: where vectors are kept, a subfolder per fingerprint; created if needed.
+        chunk_size: texts a shard: what an interruption can lose.
+        progress: show a progress bar (only on a terminal).
+
+    Example:
+        >>> from lrdgraph.testing import HashTextEncoder
+        >>> from lrdgraph.text import VectorCache
+        >>> encoder = VectorCache(HashTextEncoder(), 'cache/')  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        encoder: FingerprintedEncoder,
+        folder: str | Path,
+        *,
+        chunk_size: int = 1024,
+        progress: bool = True,
+    ) -> None:
+        if chunk_size < 1:
+            raise ValueError(
+                f"'chunk_size' needs to be positive in 'VectorCache' (got {chunk_size})"
+            )
+        self.encoder = encoder
+        self.folder = Path(folder).expanduser()
+        self.chunk_size = chunk_size
+        self.progress = progress
+        self._shards: dict[str, Tensor] = {}  # file name -> vectors [n, C]
+        self._places: dict[bytes, tuple[str, int]] = {}  # key -> file name, row
+
+    def __repr__(self) -> str:
+        """Name the encoder alone: where its vectors are kept doesn't change them."""
+        return f"VectorCache({self.encoder!r})"
+
+    @property
+    def fingerprint(self) -> str:
+        """The encoder's own."""
+        return self.encoder.fingerprint
+
+    @property
+    def shard_folder(self) -> Path:
+        """Where the vectors of this encoder are."""
+        return self.folder / sha256(self.fingerprint.encode()).hexdigest()[:16]
+
+    def __call__(self, texts: list[str]) -> Tensor:
+        """Give the vectors of texts, embedding those that are new.
+
+        Returns:
+            Float32 vectors ``[len(texts), C]``.
+
+        Raises:
+            ValueError: if the encoder gives anything but a finite vector per text, or
+                vectors of another size than those in the folder. Nothing of it is kept.
+
+        Warns:
+            UserWarning: if a shard is damaged; its texts are embedded again.
+        """
+        if not texts:
+            return self.encoder([])
+        fingerprint = self.fingerprint.encode() + b"\0"
+        keys = [sha256(fingerprint + text.encode()).digest() for text in texts]
+        self._read_new_shards()
+        missing = {
+            key: text
+            for key, text in zip(keys, texts, strict=True)
+            if key not in self._places
+        }
+        self._embed(missing)
+        return self._gather(keys)
+
+    def _embed(self, missing: dict[bytes, str]) -> None:
+        """Embed new texts, chunk by chunk, longest first to keep padding low."""
+        order = sorted(missing, key=lambda key: -len(missing[key]))
+        with tqdm(
+            total=len(order),
+            desc="New texts",
+            unit=" texts",
+            disable=None if self.progress and order else True,
+        ) as progress_bar:
+            for start in range(0, len(order), self.chunk_size):
+                keys = order[start : start + self.chunk_size]
+                texts = [missing[key] for key in keys]
+                vectors = check_vectors(self.encoder(texts), texts, "VectorCache")
+                self._keep(self._write_shard(keys, vectors.cpu()), keys, vectors.cpu())
+                progress_bar.update(len(keys))
+
+    def _gather(self, keys: list[bytes]) -> Tensor:
+        """Collect vectors by key, shard by shard: ``[len(keys), C]``."""
+        rows_of: dict[str, tuple[list[int], list[int]]] = {}
+        for row, key in enumerate(keys):
+            name, place = self._places[key]
+            rows, places = rows_of.setdefault(name, ([], []))
+            rows.append(row)
+            places.append(place)
+        vectors = torch.empty(len(keys), self._shards[name].size(1))
+        for name, (rows, places) in rows_of.items():
+            vectors[rows] = self._shards[name][places]
+        return vectors
+
+    def _keep(self, name: str, keys: list[bytes], vectors: Tensor) -> None:
+        """Remember a shard that is on disk."""
+        self._shards[name] = vectors
+        self._places.update((key, (name, row)) for row, key in enumerate(keys))
+
+    def _read_new_shards(self) -> None:
+        """Read what this or another process has written since the last call."""
+        for path in sorted(self.shard_folder.glob("*.safetensors")):
+            if path.name not in self._shards:
+                self._keep(path.name, *_read_shard(path))
+
+    def _write_shard(self, keys: list[bytes], vectors: Tensor) -> str:
+        """Write a shard, whole or not at all, and give its file name."""
+        for name, known in self._shards.items():
+            if len(known) and known.size(1) != vectors.size(1):
+                raise ValueError(
+                    f"vectors need to have {known.size(1)} channels as in "
+                    f"{self.shard_folder / name} in 'VectorCache' (got "
+                    f"{vectors.size(1)}); if another model now has that name, remove "
+                    f"the folder"
+                )
+        self.shard_folder.mkdir(parents=True, exist_ok=True)
+        path = self.shard_folder / f"{uuid4().hex}.safetensors"
+        _write_atomically(path, _to_bytes(keys, vectors))
+        return path.name
+
+
+def _to_bytes(keys: list[bytes], vectors: Tensor) -> bytes:
+    """Pack keys ``[n, 32]`` and vectors ``[n, C]`` with their checksum."""
+    packed = np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(-1, 32)
+    tensors = {"key": torch.from_numpy(packed.copy()), "vector": vectors.contiguous()}
+    return save(tensors, {"checksum": _checksum(**tensors)})
+
+
+def _read_shard(path: Path) -> tuple[list[bytes], Tensor]:
+    """Read keys and vectors ``[n, C]``; nothing, with a warning, if damaged."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            key, vector = file.get_tensor("key"), file.get_tensor("vector")
+            if (file.metadata() or {}).get("checksum") != _checksum(key, vector):
+                raise ValueError("the checksum differs")
+    except (OSError, SafetensorError, ValueError) as error:
+        warnings.warn(
+            f"{path} is damaged and ignored, its texts are embedded again; remove it "
+            f"to be rid of this warning ({error})",
+            stacklevel=4,
+        )
+        return [], torch.empty(0, 0)
+    packed = key.numpy().tobytes()
+    return [packed[at : at + 32] for at in range(0, len(packed), 32)], vector
+
+
+def _checksum(key: Tensor, vector: Tensor) -> str:
+    return str(zlib.crc32(vector.numpy().data, zlib.crc32(key.numpy().data)))
+
+
+def _write_atomically(path: Path, content: bytes) -> None:
+    """Write a file that is there whole or not at all, whenever the power fails."""
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    if hasattr(os, "O_DIRECTORY"):  # where folders can be synced: not on Windows
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        os.fsync(folder)
+        os.close(folder)

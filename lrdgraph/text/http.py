@@ -1,0 +1,139 @@
+"""A JSON request that outlasts busy servers and dropped connections."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import time
+from email.message import Message
+from email.utils import parsedate_to_datetime
+from http.client import HTTPException
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+RETRIED = (408, 409, 429, 500, 502, 503, 504, 529)
+"""Status codes that say "later" rather than "no"."""
+
+MAX_WAIT = 60.0
+"""Longest wait in seconds that is chosen here; a server may ask for a longer one."""
+
+logger = logging.getLogger(__name__)
+
+
+class EndpointError(RuntimeError):
+    """A server's answer, or its absence, that leaves nothing to be done."""
+
+
+class _PassingError(Exception):
+    """The request failed in a way that may pass: after ``wait`` seconds, if known."""
+
+    def __init__(self, reason: str, wait: float | None = None) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+
+class _NoRedirect(HTTPRedirectHandler):
+    """Redirects would turn POST into GET and carry the key to another host."""
+
+    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
+        return None
+
+
+def post_json(
+    url: str,
+    content: dict[str, Any],
+    *,
+    api_key: str = "",
+    timeout: float = 60.0,
+    max_retries: int = 6,
+) -> Any:
+    """Send ``content`` as JSON and give the JSON that comes back.
+
+    A request that fails for now (see :data:`RETRIED`, or the connection) is repeated
+    after as long as the server asks (``Retry-After``), else after about 1, 2, 4…
+    seconds.
+
+    Raises:
+        EndpointError: if the server refuses, answers with anything but JSON, or fails
+            ``max_retries`` times after the first. ``api_key`` is in no message.
+    """
+    request = Request(url, json.dumps(content).encode(), method="POST")
+    request.add_header("Content-Type", "application/json")
+    request.add_header("Accept", "application/json")
+    if api_key:
+        request.add_header("Authorization", f"Bearer {api_key}")
+    for attempt in range(max_retries + 1):
+        try:
+            return _send(request, api_key, timeout)
+        except _PassingError as later:
+            if attempt == max_retries:
+                raise EndpointError(
+                    f"{url} failed {attempt + 1} times, at last with: {later}"
+                ) from None
+            wait = later.wait
+            if wait is None:
+                wait = min(2.0**attempt, MAX_WAIT) * random.uniform(0.5, 1.0)
+            logger.warning("%s: %s; trying again in %.1f s", url, later, wait)
+            time.sleep(wait)
+    raise ValueError(f"'max_retries' needs to be at least 0 (got {max_retries})")
+
+
+def _send(request: Request, api_key: str, timeout: float) -> Any:
+    """Send once."""
+    try:
+        with build_opener(_NoRedirect).open(request, timeout=timeout) as response:
+            body = response.read()
+    except HTTPError as error:
+        with error:
+            raise _refusal(request.full_url, error, api_key) from None
+    except (OSError, HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        raise _PassingError(f"no answer ({type(error).__name__}: {reason})") from None
+    try:
+        return json.loads(body)
+    except ValueError:
+        start = excerpt(body.decode("utf-8", "replace"), api_key)
+        kind = "HTML" if start.lstrip().startswith("<") else "something else"
+        raise EndpointError(
+            f"{request.full_url} needs to answer with JSON (got {kind}: {start!r}); is "
+            f"it the address of the API? It often ends in /v1/embeddings"
+        ) from None
+
+
+def _refusal(url: str, error: HTTPError, api_key: str) -> Exception:
+    """Say what a status code means."""
+    try:
+        answer = excerpt(error.read().decode("utf-8", "replace"), api_key)
+    except (OSError, HTTPException):
+        answer = ""
+    reason = f"status {error.code} {error.reason}: {answer!r}"
+    if error.code in RETRIED:
+        return _PassingError(reason, _retry_after(error.headers))
+    if error.code in (401, 403):
+        key = "the key was refused" if api_key else "no key was given"
+        reason = f"{key}; give 'api_key' or set OPENAI_API_KEY ({reason})"
+    elif error.code == 404:
+        reason = f"unknown address or model ({reason})"
+    elif error.code < 400:
+        reason = f"redirects aren't followed; give the address itself ({reason})"
+    return EndpointError(f"{url} refused the request: {reason}")
+
+
+def _retry_after(headers: Message) -> float | None:
+    """Read ``Retry-After``: seconds, or a date."""
+    value = headers.get("Retry-After", "")
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def excerpt(text: str, api_key: str) -> str:
+    """Give the start of an answer, with the key taken out where a server echoes it."""
+    return (text.replace(api_key, "***") if api_key else text)[:300]

@@ -1,0 +1,39 @@
+"""The one check that every vector passes on its way in."""
+
+from collections.abc import Sequence
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+
+def check_vectors(
+    vectors: Tensor | ArrayLike, names: Sequence[str], owner: str
+) -> Tensor:
+    """Give ``vectors`` as a float32 tensor ``[len(names), C]``.
+
+    Args:
+        vectors: a tensor, array or nested list, one row per name.
+        names: what the rows belong to (ids or texts), for the error message.
+        owner: the class that received the vectors, for the error message.
+
+    Raises:
+        ValueError: if the shape differs, or a row holds NaN or infinity, or
+            numbers that float32 can't hold; the first such row is named.
+    """
+    vectors = torch.as_tensor(vectors).detach()
+    if vectors.dim() != 2 or len(vectors) != len(names) or vectors.size(1) == 0:
+        raise ValueError(
+            f"vectors need to have shape [{len(names)}, C], one row per text, in "
+            f"'{owner}' (got {list(vectors.shape)})"
+        )
+    vectors = vectors.float()
+    broken = (~vectors.isfinite().all(dim=1)).nonzero().flatten().tolist()
+    if broken:
+        row = broken[0]
+        value = vectors[row][~vectors[row].isfinite()][0].item()
+        raise ValueError(
+            f"vectors need to be finite in '{owner}' (got {value} for "
+            f"{names[row][:80]!r} in row {row}; {len(broken)} such rows)"
+        )
+    return vectors
