@@ -1,11 +1,9 @@
 """Steps from data to data, to be given alone or in PyG's ``Compose``."""
 
 from lrdgraph.transforms.embed_text import EmbedText
-from lrdgraph.transforms.embed_text import EmbedText, SetVectors
 from lrdgraph.transforms.k_core import KCore
 from lrdgraph.transforms.normalize import Normalize
 from lrdgraph.transforms.set_vectors import SetVectors
-from lrdgraph.transforms.normalize import Normalize
 from lrdgraph.transforms.split import LeaveOneOut, TemporalSplit
 from lrdgraph.transforms.whiten import Whiten
 

@@ -1,14 +1,9 @@
-"""Item vectors: from texts, or as somebody else computed them."""
+"""Item vectors from item texts."""
 
 import warnings
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 
-import numpy as np
-import torch
 from numpy.typing import ArrayLike
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import BaseTransform
@@ -58,54 +53,6 @@ class EmbedText(BaseTransform):
         return f"EmbedText({self.encoder!r})"
 
 
-class SetVectors(BaseTransform):
-    """Sets ``data['item'].x [N, C]``, float32, to vectors that exist already.
-
-    Args:
-        vectors: One row per item in the order of ``data['item'].id``, as tensor, array,
-            ``.npy`` file or ``.safetensors`` file with one tensor; or a mapping from
-            external id to vector, as a dict or as a ``.safetensors`` file with one
-            vector per id. Ids that the data lacks are ignored. Files are read at once.
-
-    Raises:
-        FileNotFoundError: If the file does not exist.
-        ValueError: If the file cannot be read, if rows and items differ in number, if
-            items are missing in a mapping, or if a value is not finite; the item is
-            named.
-    """
-
-    def __init__(
-        self, vectors: Tensor | ArrayLike | str | Path | Mapping[str, ArrayLike]
-    ) -> None:
-        if isinstance(vectors, str | Path):
-            vectors = _read(Path(vectors).expanduser())
-        self.ids: list[str] | None = None
-        if isinstance(vectors, Mapping):
-            self.ids = [str(item) for item in vectors]
-            vectors = _stack(vectors)
-        self.vectors = torch.as_tensor(vectors).detach().cpu()
-
-    def forward(self, data: HeteroData) -> HeteroData:
-        """Returns the data with ``x``; the given data is not changed."""
-        ids = data["item"].id
-        vectors = self.vectors if self.ids is None else self.vectors[self._rows(ids)]
-        data["item"].x = check_vectors(vectors, ids, "SetVectors").clone()
-        return data
-
-    def _rows(self, ids: list[str]) -> list[int]:
-        """Where the vectors of items are."""
-        row_of = {item: row for row, item in enumerate(self.ids or [])}
-        if missing := [item for item in ids if item not in row_of]:
-            raise ValueError(
-                f"'vectors' need to hold every item in 'SetVectors' (got none for "
-                f"{len(missing)} of {len(ids)} items, such as {missing[:3]})"
-            )
-        return [row_of[item] for item in ids]
-
-    def __repr__(self) -> str:
-        return f"SetVectors({list(self.vectors.shape)})"
-
-
 def _warn_of_blank_texts(texts: list[str], ids: list[str]) -> None:
     blank = [name for name, text in zip(ids, texts, strict=True) if not text.strip()]
     if blank:
@@ -114,32 +61,3 @@ def _warn_of_blank_texts(texts: list[str], ids: list[str]) -> None:
             f"as {blank[:3]}",
             stacklevel=2,
         )
-
-
-def _read(path: Path) -> ArrayLike | Tensor | Mapping[str, Tensor]:
-    """The vectors of a file: one row per item, or one vector per id."""
-    if not path.is_file():
-        raise FileNotFoundError(f"'{path}' needs to be a file with item vectors")
-    try:
-        if path.suffix == ".npy":
-            return np.load(path, allow_pickle=False)
-        if path.suffix == ".safetensors":
-            tensors = load_file(path)
-            rows = next(iter(tensors.values()), torch.empty(0))
-            return rows if len(tensors) == 1 and rows.dim() == 2 else tensors
-    except (OSError, EOFError, ValueError, SafetensorError) as error:
-        raise ValueError(f"'{path}' cannot be read as item vectors: {error}") from error
-    raise ValueError(f"'{path}' needs to end in .npy or .safetensors")
-
-
-def _stack(vectors: Mapping[str, ArrayLike]) -> Tensor:
-    """The vectors of a mapping, in its order: ``[n, C]``."""
-    rows = {item: torch.as_tensor(vector) for item, vector in vectors.items()}
-    size = next((row.shape for row in rows.values()), torch.Size())
-    for item, row in rows.items():
-        if row.dim() != 1 or row.shape != size:
-            raise ValueError(
-                f"'vectors' need to be vectors of one size in 'SetVectors' (got shape "
-                f"{list(row.shape)} for {item!r} after {list(size)})"
-            )
-    return torch.stack([*rows.values()]) if rows else torch.empty(0, 1)

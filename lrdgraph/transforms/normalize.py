@@ -45,7 +45,7 @@ def centred_vectors(data: HeteroData, owner: str) -> tuple[Tensor, Tensor]:
 
 
 def spread_rows(filled: Tensor, rows: Tensor) -> Tensor:
-    """Puts rows ``[n, C]`` where ``filled [N]`` says and zeros elsewhere: ``[N, C]``."""
+    """Puts rows ``[n, C]`` where ``filled [N]`` says, else zeros: ``[N, C]``."""
     x = rows.new_zeros(len(filled), rows.size(1))
     x[filled] = rows
     return x.float()

@@ -1,107 +1,92 @@
 """Item vectors that were computed elsewhere."""
 
 from collections.abc import Mapping
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import BaseTransform
 
-from lrdgraph.text import check_vectors
-from lrdgraph.transforms.embed_text import spread
+from lrdgraph.text.vectors import check_vectors
 
 
 class SetVectors(BaseTransform):
-    """Sets ``data['item'].x [N, C_text]`` to given vectors, as they are (float32).
+    """Sets ``data['item'].x [N, C]``, float32, to vectors that exist already.
 
     Args:
-        vectors: a tensor or array ``[N, C_text]``, a row per item; the path of such an
-            array as ``.npy`` file or as the only tensor of a ``.safetensors`` file; or
-            a mapping from item id to vector ``[C_text]``. Items that the mapping lacks
-            get the zero vector, and one warning names them; ids that the data lacks
-            are left out.
+        vectors: One row per item in the order of ``data['item'].id``, as tensor, array,
+            ``.npy`` file or ``.safetensors`` file with one tensor; or a mapping from
+            external id to vector, as a dict or as a ``.safetensors`` file with one
+            vector per id. Ids that the data lacks are ignored. Files are read at once.
 
     Raises:
-        ValueError: if the shape doesn't fit, a vector holds NaN (the first such item
-            is named), or no id of the mapping is one of the data.
-        FileNotFoundError: if there is no such file.
-
-    Warns:
-        UserWarning: if the mapping lacks items.
+        FileNotFoundError: If the file does not exist.
+        ValueError: If the file cannot be read, if rows and items differ in number, if
+            items are missing in a mapping, or if a value is not finite; the item is
+            named.
     """
 
     def __init__(
-        self,
-        vectors: Tensor | ArrayLike | str | Path | Mapping[str, Tensor | ArrayLike],
+        self, vectors: Tensor | ArrayLike | str | Path | Mapping[str, ArrayLike]
     ) -> None:
+        if isinstance(vectors, str | Path):
+            vectors = _read(Path(vectors).expanduser())
         self.ids: list[str] | None = None
         if isinstance(vectors, Mapping):
-            self.ids = list(vectors)
+            self.ids = [str(item) for item in vectors]
             vectors = _stack(vectors)
-        elif isinstance(vectors, (str, Path)):
-            vectors = _read(Path(vectors).expanduser())
         self.vectors = torch.as_tensor(vectors).detach().cpu()
 
     def forward(self, data: HeteroData) -> HeteroData:
-        """Hand the vectors to the items."""
-        item = data["item"]
-        if self.ids is None:
-            item.x = check_vectors(self.vectors, item.id, "SetVectors")
-            return data
-        place = {id: row for row, id in enumerate(self.ids)}
-        rows = [row for row, id in enumerate(item.id) if id in place]
-        if not rows:
-            raise ValueError(
-                f"vectors need to be given by item id in 'SetVectors' (got ids such as "
-                f"{self.ids[:3]}; the items have ids such as {item.id[:3]})"
-            )
-        ids = [item.id[row] for row in rows]
-        vectors = self.vectors[[place[id] for id in ids]]
-        vectors = check_vectors(vectors, ids, "SetVectors")
-        item.x = spread(vectors, rows, item.id, "vector", "SetVectors")
+        """Returns the data with ``x``; the given data is not changed."""
+        ids = data["item"].id
+        vectors = self.vectors if self.ids is None else self.vectors[self._rows(ids)]
+        data["item"].x = check_vectors(vectors, ids, "SetVectors").clone()
         return data
 
-    def __repr__(self) -> str:
-        """Name shape and content (SHA-256): dataset caches compare it."""
-        digest = sha256(self.vectors.contiguous().numpy().tobytes())
-        for id in self.ids or ():
-            digest.update(f"\0{id}".encode())
-        shape = list(self.vectors.shape)
-        return f"SetVectors({shape}, sha256='{digest.hexdigest()[:16]}')"
-
-
-def _stack(vectors: Mapping[str, Tensor | ArrayLike]) -> Tensor:
-    """Give the vectors of a mapping as rows ``[n, C]``."""
-    rows = {id: torch.as_tensor(vector).float() for id, vector in vectors.items()}
-    shape = next((row.shape for row in rows.values()), None)
-    for id, row in rows.items():
-        if row.dim() != 1 or row.shape != shape:
+    def _rows(self, ids: list[str]) -> list[int]:
+        """Where the vectors of items are."""
+        row_of = {item: row for row, item in enumerate(self.ids or [])}
+        if missing := [item for item in ids if item not in row_of]:
             raise ValueError(
-                f"vectors need to have one shape [C] in 'SetVectors' (got "
-                f"{list(row.shape)} for item {id!r}, {list(shape or ())} for the first)"
+                f"'vectors' need to hold every item in 'SetVectors' (got none for "
+                f"{len(missing)} of {len(ids)} items, such as {missing[:3]})"
             )
-    return torch.stack(list(rows.values())) if rows else torch.empty(0, 0)
+        return [row_of[item] for item in ids]
+
+    def __repr__(self) -> str:
+        return f"SetVectors({list(self.vectors.shape)})"
 
 
-def _read(path: Path) -> Tensor:
-    """Read the vectors of a file ``[N, C]``."""
+def _read(path: Path) -> ArrayLike | Tensor | Mapping[str, Tensor]:
+    """The vectors of a file: one row per item, or one vector per id."""
     if not path.is_file():
-        raise FileNotFoundError(f"no vectors in {path} for 'SetVectors': no such file")
-    if path.suffix == ".npy":
-        return torch.from_numpy(np.load(path, allow_pickle=False))
-    if path.suffix != ".safetensors":
-        raise ValueError(
-            f"'vectors' needs to be a .npy or .safetensors file in 'SetVectors' "
-            f"(got {path})"
-        )
-    tensors = load_file(path)
-    if len(tensors) != 1:
-        raise ValueError(
-            f"{path} needs to hold one tensor for 'SetVectors' (got {sorted(tensors)})"
-        )
-    return next(iter(tensors.values()))
+        raise FileNotFoundError(f"'{path}' needs to be a file with item vectors")
+    try:
+        if path.suffix == ".npy":
+            return np.load(path, allow_pickle=False)
+        if path.suffix == ".safetensors":
+            tensors = load_file(path)
+            rows = next(iter(tensors.values()), torch.empty(0))
+            return rows if len(tensors) == 1 and rows.dim() == 2 else tensors
+    except (OSError, EOFError, ValueError, SafetensorError) as error:
+        raise ValueError(f"'{path}' cannot be read as item vectors: {error}") from error
+    raise ValueError(f"'{path}' needs to end in .npy or .safetensors")
+
+
+def _stack(vectors: Mapping[str, ArrayLike]) -> Tensor:
+    """The vectors of a mapping, in its order: ``[n, C]``."""
+    rows = {item: torch.as_tensor(vector) for item, vector in vectors.items()}
+    size = next((row.shape for row in rows.values()), torch.Size())
+    for item, row in rows.items():
+        if row.dim() != 1 or row.shape != size:
+            raise ValueError(
+                f"'vectors' need to be vectors of one size in 'SetVectors' (got shape "
+                f"{list(row.shape)} for {item!r} after {list(size)})"
+            )
+    return torch.stack([*rows.values()]) if rows else torch.empty(0, 1)
