@@ -131,17 +131,9 @@ class VectorCache:
                 progress_bar.update(len(keys))
 
     def _gather(self, keys: list[bytes]) -> Tensor:
-        """Collect vectors by key, shard by shard: ``[len(keys), C]``."""
-        rows_of: dict[str, tuple[list[int], list[int]]] = {}
-        for row, key in enumerate(keys):
-            name, place = self._places[key]
-            rows, places = rows_of.setdefault(name, ([], []))
-            rows.append(row)
-            places.append(place)
-        vectors = torch.empty(len(keys), self._shards[name].size(1))
-        for name, (rows, places) in rows_of.items():
-            vectors[rows] = self._shards[name][places]
-        return vectors
+        """Collect vectors by key: ``[len(keys), C]``."""
+        places = (self._places[key] for key in keys)
+        return torch.stack([self._shards[name][row] for name, row in places])
 
     def _keep(self, name: str, keys: list[bytes], vectors: Tensor) -> None:
         """Remember a shard that is on disk."""

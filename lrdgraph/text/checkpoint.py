@@ -28,13 +28,20 @@ class Checkpoint(NamedTuple):
     gguf_file: str | None = None
 
     def load(self) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
-        """Read tokenizer and model (float32, evaluation mode) into memory."""
+        """Read tokenizer and model (float32, evaluation mode) into memory.
+
+        Raises:
+            FileNotFoundError: if tokenizer or weights can't be had.
+        """
         from transformers import AutoModel, AutoTokenizer
 
         options = {"revision": self.revision, "gguf_file": self.gguf_file}
         options = {key: value for key, value in options.items() if value}
-        tokenizer = AutoTokenizer.from_pretrained(self.source, **options)
-        model = AutoModel.from_pretrained(self.source, **options)
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(self.source, **options)
+            model = AutoModel.from_pretrained(self.source, **options)
+        except OSError as error:
+            raise _not_found(self.source, _first_line(error)) from error
         if model.config.is_encoder_decoder:
             model = model.get_encoder()
         return tokenizer, model.float().eval()
@@ -115,9 +122,12 @@ def _hub_commit(model: str) -> str:
         except LocalEntryNotFoundError:
             file = hf_hub_download(model, "config.json")
     except (OSError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise _not_found(model, f"the hub answered: {reason}") from error
+        raise _not_found(model, f"the hub answered: {_first_line(error)}") from error
     return Path(file).parent.name  # …/snapshots/<commit>/config.json
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 def _not_found(model: str | Path, reason: str) -> FileNotFoundError:

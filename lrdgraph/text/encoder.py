@@ -117,13 +117,12 @@ class TextEncoder:
         input_ids = pad_sequence(  # [B, L], padded on the right
             [torch.tensor(row) for row in tokens], batch_first=True, padding_value=pad
         )
-        length = torch.tensor([len(row) for row in tokens])
-        mask = torch.arange(input_ids.size(1)) < length[:, None]
-        states = self._model(
-            input_ids=input_ids.to(self.device),
-            attention_mask=mask.long().to(self.device),
-        ).last_hidden_state  # [B, L, C]
-        return self._pool(states.cpu(), mask, length)
+        input_ids = input_ids.to(self.device)
+        length = torch.tensor([len(row) for row in tokens], device=self.device)
+        slot = torch.arange(input_ids.size(1), device=self.device)
+        mask = (slot < length[:, None]).long()
+        output = self._model(input_ids=input_ids, attention_mask=mask)
+        return self._pool(output.last_hidden_state, mask, length).cpu()
 
     def _pool(self, states: Tensor, mask: Tensor, length: Tensor) -> Tensor:
         if self.pooling == "mean":
@@ -154,7 +153,8 @@ class TextEncoder:
     @cached_property
     def _loaded(self) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
         tokenizer, model = self._checkpoint.load()
-        return tokenizer, model.to(self.device)
+        model.to(self.device)  # type: ignore[arg-type]  # `to` is wrapped untyped
+        return tokenizer, model
 
     @property
     def _tokenizer(self) -> PreTrainedTokenizerBase:

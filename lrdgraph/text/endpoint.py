@@ -51,11 +51,15 @@ class EndpointEncoder:
         max_retries: int = 6,
         progress: bool = True,
     ) -> None:
-        if batch_size < 1:
-            raise ValueError(
-                f"'batch_size' needs to be positive in 'EndpointEncoder' "
-                f"(got {batch_size})"
-            )
+        for name, value, least in (
+            ("batch_size", batch_size, 1),
+            ("max_retries", max_retries, 0),
+        ):
+            if value < least:
+                raise ValueError(
+                    f"{name!r} needs to be at least {least} in 'EndpointEncoder' "
+                    f"(got {value})"
+                )
         self.base_url = _checked_url(base_url)
         self.model = model
         self.batch_size = batch_size

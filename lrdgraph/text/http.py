@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import random
@@ -13,11 +14,11 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-RETRIED = (408, 409, 429, 500, 502, 503, 504, 529)
-"""Status codes that say "later" rather than "no"."""
-
 MAX_WAIT = 60.0
-"""Longest wait in seconds that is chosen here; a server may ask for a longer one."""
+"""Longest wait in seconds that is chosen here."""
+
+MAX_RETRY_AFTER = 3600.0
+"""Longest wait in seconds that a server is granted."""
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ def post_json(
 ) -> Any:
     """Send ``content`` as JSON and give the JSON that comes back.
 
-    A request that fails for now (see :data:`RETRIED`, or the connection) is repeated
+    A request that fails for now (status 408, 429 or 5xx, or no connection) is repeated
     after as long as the server asks (``Retry-After``), else after about 1, 2, 4…
     seconds.
 
@@ -64,20 +65,19 @@ def post_json(
     request.add_header("Accept", "application/json")
     if api_key:
         request.add_header("Authorization", f"Bearer {api_key}")
-    for attempt in range(max_retries + 1):
+    for attempt in itertools.count():
         try:
             return _send(request, api_key, timeout)
-        except _PassingError as later:
-            if attempt == max_retries:
+        except _PassingError as error:
+            if attempt >= max_retries:
                 raise EndpointError(
-                    f"{url} failed {attempt + 1} times, at last with: {later}"
+                    f"{url} failed {attempt + 1} times, at last with: {error}"
                 ) from None
-            wait = later.wait
+            wait = error.wait
             if wait is None:
                 wait = min(2.0**attempt, MAX_WAIT) * random.uniform(0.5, 1.0)
-            logger.warning("%s: %s; trying again in %.1f s", url, later, wait)
+            logger.warning("%s: %s; trying again in %.1f s", url, error, wait)
             time.sleep(wait)
-    raise ValueError(f"'max_retries' needs to be at least 0 (got {max_retries})")
 
 
 def _send(request: Request, api_key: str, timeout: float) -> Any:
@@ -109,7 +109,7 @@ def _refusal(url: str, error: HTTPError, api_key: str) -> Exception:
     except (OSError, HTTPException):
         answer = ""
     reason = f"status {error.code} {error.reason}: {answer!r}"
-    if error.code in RETRIED:
+    if error.code in (408, 429) or error.code >= 500:
         return _PassingError(reason, _retry_after(error.headers))
     if error.code in (401, 403):
         key = "the key was refused" if api_key else "no key was given"
@@ -125,13 +125,13 @@ def _retry_after(headers: Message) -> float | None:
     """Read ``Retry-After``: seconds, or a date."""
     value = headers.get("Retry-After", "")
     try:
-        return max(0.0, float(value))
+        wait = float(value)
     except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
-        return None
+        try:
+            wait = parsedate_to_datetime(value).timestamp() - time.time()
+        except ValueError:
+            return None
+    return min(max(0.0, wait), MAX_RETRY_AFTER)
 
 
 def excerpt(text: str, api_key: str) -> str:

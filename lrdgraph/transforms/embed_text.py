@@ -41,7 +41,8 @@ class EmbedText(BaseTransform):
                 f"'EmbedText' needs data['item'].text (got {sorted(items.keys())})"
             )
         filled = [row for row, text in enumerate(items.text) if text.strip()]
-        _warn_of_blank_texts(items.text, items.id)
+        if len(filled) < len(items.text):
+            _warn_of_blank_texts(items.text, items.id)
         given = self.encoder([items.text[row] for row in filled])
         ids = [items.id[row] for row in filled]
         vectors = check_vectors(given, ids, "EmbedText").cpu()
@@ -54,10 +55,9 @@ class EmbedText(BaseTransform):
 
 
 def _warn_of_blank_texts(texts: list[str], ids: list[str]) -> None:
-    blank = [name for name, text in zip(ids, texts, strict=True) if not text.strip()]
-    if blank:
-        warnings.warn(
-            f"{len(blank)} of {len(ids)} items have no text and get zero vectors, such "
-            f"as {blank[:3]}",
-            stacklevel=2,
-        )
+    blank = [item for item, text in zip(ids, texts, strict=True) if not text.strip()]
+    warnings.warn(
+        f"{len(blank)} of {len(ids)} items have no text and get zero vectors (the "
+        f"first: {blank[:3]})",
+        stacklevel=4,  # where the transform is called
+    )
