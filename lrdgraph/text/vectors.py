@@ -24,8 +24,8 @@ def check_vectors(
     vectors = torch.as_tensor(vectors).detach()
     if vectors.dim() != 2 or len(vectors) != len(names) or vectors.size(1) == 0:
         raise ValueError(
-            f"vectors need to have shape [{len(names)}, C], one row per text, in "
-            f"'{owner}' (got {list(vectors.shape)})"
+            f"vectors need to have shape [{len(names)}, C] in '{owner}' "
+            f"(got {list(vectors.shape)})"
         )
     vectors = vectors.float()
     broken = (~vectors.isfinite().all(dim=1)).nonzero().flatten().tolist()

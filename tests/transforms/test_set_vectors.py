@@ -1,0 +1,103 @@
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+from torch_geometric.data import HeteroData
+
+from lrdgraph.datasets.base import _describe
+from lrdgraph.transforms import SetVectors
+
+X = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+BY_ID = {"c": X[2], "z": torch.zeros(2), "a": X[0], "b": X[1]}
+
+
+def make() -> HeteroData:
+    data = HeteroData()
+    data["item"].id = ["a", "b", "c"]
+    data["item"].num_nodes = 3
+    return data
+
+
+def vectors_of(given: Any) -> Tensor:
+    return SetVectors(given)(make())["item"].x
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        X,
+        X.double(),
+        X.numpy(),
+        X.tolist(),
+        BY_ID,
+        {item: row.numpy() for item, row in BY_ID.items()},
+        {item: row.tolist() for item, row in BY_ID.items()},
+    ],
+    ids=["tensor", "double", "array", "list", "mapping", "arrays", "lists"],
+)
+def test_vectors_are_taken_as_they_are(given: Any) -> None:
+    x = vectors_of(given)
+    assert x.dtype == torch.float32
+    assert torch.equal(x, X)
+
+
+def test_files_are_read(tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", X.numpy())
+    save_file({"x": X}, tmp_path / "rows.safetensors")
+    save_file(
+        {item: row.clone() for item, row in BY_ID.items()},
+        tmp_path / "by_id.safetensors",
+    )
+    for file in tmp_path.iterdir():
+        assert torch.equal(vectors_of(file), X), file
+        assert torch.equal(vectors_of(str(file)), X), file
+
+
+def test_the_result_does_not_share_memory_with_what_was_given() -> None:
+    given = X.clone()
+    vectors_of(given).zero_()
+    assert torch.equal(given, X)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (X[:2], "shape [3, C]"),
+        (X[:, 0], "got [3]"),
+        (torch.where(X == 4, torch.nan, X), "nan for 'b'"),
+        ({"a": X[0]}, "2 of 3 items, such as ['b', 'c']"),
+        ({}, "3 of 3 items"),
+        ({**BY_ID, "b": torch.ones(3)}, "[3] for 'b' after [2]"),
+        ({**BY_ID, "b": X[1:2]}, "[1, 2] for 'b' after [2]"),
+        ({**BY_ID, "b": [1.0, float("nan")]}, "nan for 'b'"),
+    ],
+)
+def test_unusable_vectors_are_refused(given: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        vectors_of(given)
+
+
+def test_unusable_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="missing.npy"):
+        SetVectors(tmp_path / "missing.npy")
+    for name in ("broken.npy", "broken.safetensors", "vectors.csv"):
+        (tmp_path / name).write_bytes(b"1,2,3")
+        with pytest.raises(ValueError, match=name):
+            SetVectors(tmp_path / name)
+    np.save(tmp_path / "pickled.npy", np.array([{"a": 1}], dtype=object))
+    with pytest.raises(ValueError, match=r"pickled.npy.*allow_pickle"):
+        SetVectors(tmp_path / "pickled.npy")
+
+
+def test_dataset_caches_tell_different_vectors_apart() -> None:
+    assert _describe(SetVectors(X)) == _describe(SetVectors(X.numpy()))
+    assert _describe(SetVectors(X)) != _describe(SetVectors(X + 1e-6))
+    other_ids = dict(zip("bac", X, strict=True))
+    assert _describe(SetVectors(dict(zip("abc", X, strict=True)))) != _describe(
+        SetVectors(other_ids)
+    )
