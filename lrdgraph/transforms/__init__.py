@@ -5,6 +5,8 @@ from lrdgraph.transforms.k_core import KCore
 from lrdgraph.transforms.normalize import Normalize
 from lrdgraph.transforms.set_vectors import SetVectors
 from lrdgraph.transforms.split import LeaveOneOut, TemporalSplit
+from lrdgraph.transforms.text_knn import TextKNN
+from lrdgraph.transforms.transitions import Transitions
 from lrdgraph.transforms.whiten import Whiten
 
 __all__ = [
@@ -14,5 +16,7 @@ __all__ = [
     "Normalize",
     "SetVectors",
     "TemporalSplit",
+    "TextKNN",
+    "Transitions",
     "Whiten",
 ]

@@ -1,0 +1,94 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch_geometric.data import HeteroData
+
+from lrdgraph.transforms import TextKNN, text_knn
+
+
+def make(x: Tensor) -> HeteroData:
+    data = HeteroData()
+    data["item"].id = [f"item {row}" for row in range(len(x))]
+    data["item"].x = x
+    data["item"].num_nodes = len(x)
+    return data
+
+
+def pairs(data: HeteroData) -> list[tuple[int, int]]:
+    edge_index = data["item", "text_knn", "item"].edge_index
+    assert edge_index.dtype == torch.long
+    return list(zip(*edge_index.tolist(), strict=True))
+
+
+def naive(x: Tensor, k: int) -> list[tuple[int, int]]:
+    filled = [i for i, row in enumerate(x.tolist()) if any(row)]
+    found = []
+    for i in filled:
+        cosine = torch.cosine_similarity(x[i].double(), x.double(), dim=1).tolist()
+        others = [j for j in filled if j != i]
+        nearest = sorted(others, key=lambda j: (-round(cosine[j], 7), j))[:k]
+        found += [(i, j) for j in sorted(nearest)]
+    return found
+
+
+@settings(deadline=None)
+@given(
+    # Small whole numbers, so that zero vectors, duplicates and ties abound.
+    st.lists(st.tuples(*3 * [st.integers(-2, 2)]), max_size=12).map(
+        lambda rows: torch.tensor(rows, dtype=torch.float).reshape(-1, 3)
+    ),
+    st.integers(1, 13),
+)
+def test_neighbours_are_those_of_a_naive_loop(x, k):
+    assert pairs(TextKNN(k)(make(x))) == naive(x, k)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 40, 64])
+def test_blocks_of_rows_make_no_difference(monkeypatch, rows):
+    x = torch.randn(40, 5, generator=torch.Generator().manual_seed(0))
+    monkeypatch.setattr(text_knn, "_ROWS", rows)
+    found = pairs(TextKNN(k=3)(make(x)))
+    assert len(found) == 40 * 3
+    assert found == naive(x, 3)
+
+
+def test_more_items_than_rows_of_a_block():
+    x = torch.randn(600, 8, generator=torch.Generator().manual_seed(0))
+    assert pairs(TextKNN(k=4)(make(x))) == naive(x, 4)
+
+
+def test_equal_texts_tie_whatever_their_place():
+    x = torch.randn(1, 384, generator=torch.Generator().manual_seed(0))
+    found = pairs(TextKNN(k=2)(make(x.repeat(301, 1))))
+    expected = [(i, j) for i in range(301) for j in sorted({0, 1, 2} - {i})[:2]]
+    assert found == expected
+
+
+def test_length_of_a_vector_does_not_matter():
+    x = torch.randn(30, 4, generator=torch.Generator().manual_seed(0))
+    scaled = x * 10.0 ** torch.arange(-15, 15)[:, None]
+    assert pairs(TextKNN(k=5)(make(scaled))) == pairs(TextKNN(k=5)(make(x)))
+
+
+def test_given_data_is_not_changed():
+    data = make(torch.eye(3))
+    assert TextKNN()(data).edge_types == [("item", "text_knn", "item")]
+    assert data.edge_types == []
+
+
+def test_missing_and_broken_vectors():
+    data = make(torch.eye(2))
+    data["item"].x[1, 0] = float("nan")
+    with pytest.raises(ValueError, match=r"finite in 'TextKNN' \(got nan for 'item 1'"):
+        TextKNN()(data)
+    del data["item"].x
+    with pytest.raises(ValueError, match=r"'TextKNN' needs vectors .*'EmbedText'"):
+        TextKNN()(data)
+
+
+def test_k_and_repr():
+    assert str(TextKNN()) == "TextKNN(k=20)"
+    with pytest.raises(ValueError, match=r"'k' needs to be a positive integer.*got 0"):
+        TextKNN(0)

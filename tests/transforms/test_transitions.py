@@ -1,0 +1,106 @@
+from collections import Counter
+
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch_geometric.data import HeteroData
+
+from lrdgraph.datasets import INTERACTS, assemble
+from lrdgraph.transforms import LeaveOneOut, Transitions
+from lrdgraph.typing import TRAIN, VAL
+
+NUM_ITEMS = 4
+
+
+def make(histories: list[list[int]]) -> HeteroData:
+    rows = [(user, item) for user, items in enumerate(histories) for item in items]
+    interactions = pd.DataFrame(rows, columns=["user", "item"])
+    interactions["time"] = range(len(rows))
+    items = pd.DataFrame({"item": range(NUM_ITEMS), "text": "text"})
+    return LeaveOneOut()(assemble(interactions, items))
+
+
+def counts(data: HeteroData) -> dict[tuple[int, int], int]:
+    store = data["item", "transition", "item"]
+    assert store.edge_index.dtype == store["count"].dtype == torch.long
+    pairs = list(zip(*store.edge_index.tolist(), strict=True))
+    assert pairs == sorted(set(pairs))
+    return dict(zip(pairs, store["count"].tolist(), strict=True))
+
+
+def naive(histories: list[list[int]], window: int) -> Counter[tuple[int, int]]:
+    found = Counter()
+    for items in histories:
+        train = items[:-2] if len(items) >= 3 else items
+        for step, source in enumerate(train):
+            for target in train[step + 1 : step + 1 + window]:
+                if source != target:
+                    found[source, target] += 1
+    return found
+
+
+item = st.integers(0, NUM_ITEMS - 1)
+several_histories = st.lists(
+    st.lists(item, min_size=1, max_size=9), min_size=1, max_size=5
+)
+
+
+@settings(deadline=None)
+@given(several_histories, st.integers(1, 10))
+def test_counts_are_those_of_a_naive_loop(histories, window):
+    data = Transitions(window)(make(histories))
+    assert counts(data) == naive(histories, window)
+    assert data["item", "transition", "item"].window == window
+    popularity = Counter(
+        item for items in histories for item in (items[:-2] if items[2:] else items)
+    )
+    assert data["item"]["count"].dtype == torch.long
+    assert data["item"]["count"].tolist() == [popularity[i] for i in range(NUM_ITEMS)]
+
+
+@settings(deadline=None)
+@given(several_histories, st.data())
+def test_validation_and_test_never_enter(histories, draw):
+    data = make(histories)
+    other = data.clone()
+    held_out = other[INTERACTS].split >= VAL
+    num_held_out = int(held_out.sum())
+    changed = draw.draw(st.lists(item, min_size=num_held_out, max_size=num_held_out))
+    other[INTERACTS].edge_index[1, held_out] = torch.tensor(changed).long()
+    data, other = Transitions()(data), Transitions()(other)
+    assert counts(other) == counts(data)
+    assert other["item"]["count"].equal(data["item"]["count"])
+
+
+def test_nothing_to_train_on():
+    data = make([[0, 1, 2]])
+    data[INTERACTS].split.fill_(VAL)
+    data = Transitions()(data)
+    assert data["item", "transition", "item"].edge_index.shape == (2, 0)
+    assert counts(data) == {}
+    assert data["item"]["count"].tolist() == [0] * NUM_ITEMS
+
+
+def test_given_data_is_not_changed():
+    data = make([[0, 1, 2, 3]])
+    assert counts(Transitions()(data)) == {(0, 1): 1}
+    assert data.edge_types == [INTERACTS]
+    assert "count" not in data["item"]
+    assert (data[INTERACTS].split == TRAIN).sum() == 2
+
+
+def test_split_is_needed():
+    data = make([[0, 1, 2]])
+    del data[INTERACTS].split
+    with pytest.raises(
+        ValueError, match="'LeaveOneOut' or 'TemporalSplit'.*edge_index"
+    ):
+        Transitions()(data)
+
+
+def test_window_and_repr():
+    assert str(Transitions()) == "Transitions(window=3)"
+    with pytest.raises(ValueError, match=r"'window' needs to be a positive .*got 0"):
+        Transitions(0)
