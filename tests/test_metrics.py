@@ -1,0 +1,252 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch_geometric.metrics import LinkPredHitRatio, LinkPredMRR, LinkPredNDCG
+
+from lrdgraph.metrics import (
+    kmeans_labels,
+    rank_among,
+    rank_of_target,
+    ranking_metrics,
+    relation_recovery,
+    shuffled_labels,
+)
+
+NOTHING = (torch.empty(0, dtype=torch.long), torch.empty(0, dtype=torch.long))
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> tuple[Tensor, Tensor, Tensor]:
+    """Scores with many ties, targets, and which items are seen."""
+    num_rows, num_items = draw(st.integers(1, 4)), draw(st.integers(1, 6))
+
+    def matrix(cell: st.SearchStrategy) -> list:
+        row = st.lists(cell, min_size=num_items, max_size=num_items)
+        return draw(st.lists(row, min_size=num_rows, max_size=num_rows))
+
+    score = st.sampled_from([float("-inf"), -1.0, 0.0, 0.5, float("inf")])
+    item = st.integers(0, num_items - 1)
+    target = draw(st.lists(item, min_size=num_rows, max_size=num_rows))
+    return (
+        torch.tensor(matrix(score)),
+        torch.tensor(target),
+        torch.tensor(matrix(st.booleans())),
+    )
+
+
+@given(questions())
+def test_rank_of_target_equals_a_loop(question: tuple[Tensor, Tensor, Tensor]) -> None:
+    scores, target, seen = question
+    expected = [
+        sum(
+            row[item] >= row[goal]
+            for item in range(len(row))
+            if item != goal and not hidden[item]
+        )
+        for row, goal, hidden in zip(
+            scores.tolist(), target.tolist(), seen.tolist(), strict=True
+        )
+    ]
+    before = scores.clone()
+    rank = rank_of_target(scores, target, seen.nonzero(as_tuple=True))
+    assert rank.tolist() == expected
+    assert scores.equal(before)
+
+
+@given(questions(), st.data())
+def test_rank_among_equals_a_loop(
+    question: tuple[Tensor, Tensor, Tensor], data: st.DataObject
+) -> None:
+    scores, target, _ = question
+    width = data.draw(st.integers(0, 5))
+    item = st.integers(-1, scores.size(1) - 1)
+    row = st.lists(item, min_size=width, max_size=width)
+    size = {"min_size": len(scores), "max_size": len(scores)}
+    negatives = data.draw(st.lists(row, **size))
+    expected = [
+        sum(scored[i] >= scored[goal] for i in given_items if i not in (-1, goal))
+        for scored, goal, given_items in zip(
+            scores.tolist(), target.tolist(), negatives, strict=True
+        )
+    ]
+    given_negatives = torch.tensor(negatives).view(len(scores), width).long()
+    assert rank_among(scores, target, given_negatives).tolist() == expected
+
+
+@given(questions())
+def test_all_other_items_as_negatives_are_the_full_ranking(
+    question: tuple[Tensor, Tensor, Tensor],
+) -> None:
+    scores, target, _ = question
+    everything = torch.arange(scores.size(1)).expand_as(scores)
+    among = rank_among(scores, target, everything)
+    assert among.equal(rank_of_target(scores, target, NOTHING))
+
+
+def test_a_constant_model_is_last() -> None:
+    scores, target = torch.zeros(2, 10), torch.tensor([0, 9])
+    assert rank_of_target(scores, target, NOTHING).tolist() == [9, 9]
+    assert rank_among(scores, target, torch.tensor([[1, 2], [3, 3]])).tolist() == [2, 2]
+
+
+def test_a_seen_target_counts_and_other_seen_items_do_not() -> None:
+    scores, target = torch.tensor([[5.0, 4.0, 3.0, 2.0]]), torch.tensor([2])
+    seen = (torch.tensor([0, 0]), torch.tensor([2, 0]))
+    assert rank_of_target(scores, target, seen).tolist() == [1]
+
+
+def test_padded_negatives_and_the_target_among_them_do_not_count() -> None:
+    scores, target = torch.tensor([[1.0, 5.0, 4.0]]), torch.tensor([0])
+    negatives = torch.tensor([[-1, 0, 1, 1, -1, 2]])
+    assert rank_among(scores, target, negatives).tolist() == [3]
+
+
+@settings(deadline=None)
+@given(st.integers(1, 30), st.integers(2, 40), st.integers(0, 2**31))
+def test_metrics_equal_those_of_pyg(num_rows: int, num_items: int, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    # Permutations: scores without ties, on which PyG's top-k is unambiguous.
+    scores = torch.stack(
+        [torch.randperm(num_items, generator=generator) for _ in range(num_rows)]
+    ).float()
+    target = torch.randint(num_items, (num_rows,), generator=generator)
+    ours = ranking_metrics(rank_of_target(scores, target, NOTHING))
+    truth = torch.stack([torch.arange(num_rows), target])
+    for name, metric in {
+        "HR@5": LinkPredHitRatio(5),
+        "NDCG@5": LinkPredNDCG(5),
+        "HR@10": LinkPredHitRatio(10),
+        "NDCG@10": LinkPredNDCG(10),
+        "MRR": LinkPredMRR(num_items),
+    }.items():
+        top = scores.topk(min(metric.k, num_items)).indices
+        metric.update(top, truth)
+        assert ours[name] == pytest.approx(float(metric.compute()), abs=1e-6), name
+
+
+@given(st.lists(st.integers(0, 50), min_size=1))
+def test_metrics_equal_a_loop(ranks: list[int]) -> None:
+    gains = [1 / np.log2(rank + 2) for rank in ranks]
+    expected = {"MRR": sum(1 / (rank + 1) for rank in ranks) / len(ranks)}
+    for k in (1, 20):
+        hits = [rank < k for rank in ranks]
+        expected[f"HR@{k}"] = sum(hits) / len(ranks)
+        gained = (gain for gain, hit in zip(gains, hits, strict=True) if hit)
+        expected[f"NDCG@{k}"] = sum(gained) / len(ranks)
+    assert ranking_metrics(torch.tensor(ranks), (1, 20)) == pytest.approx(expected)
+
+
+def test_metrics_have_the_usual_names_in_the_usual_order() -> None:
+    metrics = ranking_metrics(torch.tensor([0, 2, 7]))
+    assert list(metrics) == ["HR@5", "NDCG@5", "HR@10", "NDCG@10", "MRR"]
+    assert metrics["HR@5"] == pytest.approx(2 / 3)
+    assert metrics["NDCG@5"] == pytest.approx((1 + 1 / 2) / 3)
+    assert metrics["MRR"] == pytest.approx((1 + 1 / 3 + 1 / 8) / 3)
+
+
+ONE_ROW = torch.tensor([[0.0, 1.0, 2.0]])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: rank_of_target(
+                torch.tensor([[0.0, 1.0], [0.0, float("nan")]]),
+                torch.tensor([0, 0]),
+                NOTHING,
+            ),
+            r"'scores' needs to hold numbers .*got NaN in 1 of 2 rows",
+        ),
+        (
+            lambda: rank_among(
+                ONE_ROW * float("nan"), torch.tensor([0]), torch.tensor([[1]])
+            ),
+            r"got NaN in 1 of 1 rows",
+        ),
+        (
+            lambda: rank_of_target(ONE_ROW, torch.tensor([3]), NOTHING),
+            r"'target' needs to hold items from 0 to 2 .*got 3",
+        ),
+        (
+            lambda: rank_among(ONE_ROW, torch.tensor([-1]), torch.tensor([[1]])),
+            r"'target' needs to hold items from 0 to 2 .*got -1",
+        ),
+        (
+            lambda: rank_among(ONE_ROW, torch.tensor([0]), torch.tensor([[1, 3]])),
+            r"'negatives' needs to hold items from -1 to 2 .*got 3",
+        ),
+        (lambda: ranking_metrics(torch.tensor([])), r"at least one rank .*got 0"),
+        (lambda: ranking_metrics(torch.tensor([1]), (5, 0)), r"'ks' needs to be pos"),
+        (lambda: relation_recovery([0, 1], [0]), r"shapes \(2,\) and \(1,\)"),
+        (lambda: relation_recovery([], []), r"one label per pair"),
+        (
+            lambda: kmeans_labels(ONE_ROW.T, torch.tensor([[0], [1]]), 2, seed=0),
+            r"at least 'num_clusters' = 2 pairs .*got 1",
+        ),
+    ],
+)
+def test_bad_input_is_named(call, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_recovery_of_the_same_partition_is_perfect_under_other_numbers() -> None:
+    scores = relation_recovery([0, 0, 1, 2, 2], [7, 7, 3, -1, -1])
+    names = ["V-measure", "ARI", "NMI", "B3-F1", "accuracy"]
+    assert scores == pytest.approx(dict.fromkeys(names, 1.0))
+    assert list(scores) == names
+
+
+def test_recovery_by_hand() -> None:
+    # Two gold relations of two pairs; one of the pairs is put into a third relation.
+    scores = relation_recovery([0, 0, 1, 1], [0, 0, 1, 2])
+    # H(gold) = MI = ln 2 and H(predicted) = 1.5 ln 2.
+    assert scores["V-measure"] == pytest.approx(2 * 1 * (2 / 3) / (1 + 2 / 3))
+    assert scores["NMI"] == pytest.approx(1 / 1.5**0.5)
+    # Of 6 couples of pairs, 2 are together in gold, 1 in the prediction, 1 in both.
+    by_chance = 2 * 1 / 6
+    assert scores["ARI"] == pytest.approx((1 - by_chance) / ((2 + 1) / 2 - by_chance))
+    # Precision is 1 for all; recall is 1, 1, 1/2, 1/2.
+    assert scores["B3-F1"] == pytest.approx(2 * 1 * 0.75 / (1 + 0.75))
+    assert scores["accuracy"] == pytest.approx(3 / 4)
+
+
+def test_recovery_by_one_relation_for_all() -> None:
+    scores = relation_recovery([0, 0, 0, 1], [0, 0, 0, 0])
+    # Precision is 3/4, 3/4, 3/4, 1/4; recall is 1.
+    precision = (3 * 3 / 4 + 1 / 4) / 4
+    expected = {"V-measure": 0, "ARI": 0, "NMI": 0, "accuracy": 3 / 4}
+    expected["B3-F1"] = 2 * precision / (precision + 1)
+    assert scores == pytest.approx(expected, abs=1e-12)
+
+
+def test_accuracy_takes_the_best_matching_not_the_greedy_one() -> None:
+    # Greedily, predicted 0 takes gold 0 (3 pairs) and leaves nothing for predicted 1.
+    gold, predicted = [0, 0, 0, 1, 1, 0, 0], [0, 0, 0, 0, 0, 1, 1]
+    assert relation_recovery(gold, predicted)["accuracy"] == pytest.approx(4 / 7)
+
+
+def test_kmeans_finds_relations_that_are_translations() -> None:
+    generator = torch.Generator().manual_seed(0)
+    item = torch.randn(200, 8, generator=generator)
+    shift = torch.eye(8)[:3] * 5
+    gold = torch.arange(200) % 3
+    other = item + shift[gold] + 0.1 * torch.randn(200, 8, generator=generator)
+    edge_index = torch.stack([torch.arange(200), torch.arange(200, 400)])
+    labels = kmeans_labels(torch.cat([item, other]), edge_index, 3, seed=0)
+    assert relation_recovery(gold, labels)["accuracy"] == 1.0
+    again = kmeans_labels(torch.cat([item, other]), edge_index, 3, seed=0)
+    assert labels.tolist() == again.tolist()
+
+
+def test_shuffled_labels_keep_only_the_histogram() -> None:
+    gold = np.repeat([0, 1, 2], [50, 100, 250])
+    shuffled = shuffled_labels(gold, seed=1)
+    assert np.bincount(shuffled).tolist() == [50, 100, 250]
+    assert abs(relation_recovery(gold, shuffled)["ARI"]) < 0.03
+    assert shuffled.tolist() == shuffled_labels(gold, seed=1).tolist()
+    assert shuffled.tolist() != shuffled_labels(gold, seed=2).tolist()
