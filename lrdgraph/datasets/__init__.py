@@ -26,6 +26,9 @@ users, ``N`` items and ``M`` interactions:
 ``data.split_hash``
     The first 16 hex digits of a sha256 over the split in external ids, wherever there
     is a split. Results with the same hash were measured on the same split.
+``data.gold_edge_index``, ``.gold_edge_type``, ``.gold_relations``
+    The true relations, where a dataset knows them: item pairs ``[2, E]``, the relation
+    of each ``[E]`` and the names. They are for judging only, hence no edge type.
 """
 
 from lrdgraph.datasets.amazon import AmazonReviews

@@ -1,12 +1,12 @@
 """An embedded data set whose relations are known."""
 
-from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch_geometric.data import HeteroData, InMemoryDataset
+from torch_geometric.data import HeteroData
 
 from lrdgraph.datasets._catalogue import (
     RELATIONS,
@@ -16,6 +16,7 @@ from lrdgraph.datasets._catalogue import (
 )
 from lrdgraph.datasets._shopping import Shop
 from lrdgraph.datasets.assemble import assemble
+from lrdgraph.datasets.base import ItemDataset, Transform
 from lrdgraph.datasets.cleaning import join_text
 
 _DAY = 86_400
@@ -24,7 +25,7 @@ _SHARE_SEEN = 0.3  # of the accessory and complement pairs, in 'also_bought'
 _SHARE_WRONG = 0.25  # of the pairs of 'also_bought'
 
 
-class PlantedRelations(InMemoryDataset):
+class PlantedRelations(ItemDataset):
     r"""A shop invented from a seed, in which every related pair of items is known.
 
     The catalogue covers twenty kinds of devices in ten domains. Six relations are
@@ -67,13 +68,13 @@ class PlantedRelations(InMemoryDataset):
     * ``gold_edge_type`` of shape ``[E]``: the relation of each, in the order of
     * ``gold_relations``: the names of the relations.
 
-    The pairs hold item indices, so they are void after a transform that drops items.
+    :class:`~lrdgraph.transforms.KCore` keeps the pairs of the items that it keeps.
 
     Args:
-        root: Taken as in other data sets; nothing is written there, since the shop is
-            invented in less than a second (default: :obj:`None`).
-        transform: Applied to the data at every access (default: :obj:`None`).
-        pre_transform: Applied to the data once (default: :obj:`None`).
+        root: Folder to store the result in, which pays if ``pre_transform`` takes long;
+            see :class:`ItemDataset`. By default nothing is written to disk.
+        transform: Applied to the data at every access.
+        pre_transform: Applied to the data once, before it is stored.
         num_users: Number of histories, each of 5 to 20 items (default: 2500).
         num_items: Size of the catalogue, at least 48. The default of 960 is one market
             (two rival brands) of every kind; a larger catalogue has more markets, more
@@ -81,6 +82,8 @@ class PlantedRelations(InMemoryDataset):
         noise: Probability of a step that follows no relation; at 1, histories know
             nothing of the relations (default: 0.3).
         seed: Of everything random, independent of torch's and NumPy's global state.
+        force_reload: Whether to invent the shop even if a stored result exists.
+        cache: Folder of the stored result, if there is a ``root``.
 
     Raises:
         ValueError: If ``num_users``, ``num_items`` or ``noise`` is out of range.
@@ -88,14 +91,16 @@ class PlantedRelations(InMemoryDataset):
 
     def __init__(
         self,
-        root: str | None = None,
-        transform: Callable[[HeteroData], HeteroData] | None = None,
-        pre_transform: Callable[[HeteroData], HeteroData] | None = None,
+        root: str | Path | None = None,
+        transform: Transform | None = None,
+        pre_transform: Transform | None = None,
         *,
         num_users: int = 2500,
         num_items: int = SEGMENT_SIZE * 20,
         noise: float = 0.3,
         seed: int = 0,
+        force_reload: bool = False,
+        cache: str | Path | None = None,
     ) -> None:
         _require_at_least(1, "num_users", num_users)
         _require_at_least(SEGMENT_SIZE, "num_items", num_items)
@@ -103,10 +108,38 @@ class PlantedRelations(InMemoryDataset):
             raise ValueError(
                 f"'noise' needs to be from 0 to 1 in 'PlantedRelations' (got {noise})"
             )
-        super().__init__(root, transform, pre_transform)
-        data = _invent(num_users, num_items, noise, seed)
-        data = data if pre_transform is None else pre_transform(data)
-        self.data, self.slices = self.collate([data])
+        self.num_users = num_users
+        self.num_items = num_items
+        self.noise = noise
+        self.seed = seed
+        super().__init__(
+            root, transform, pre_transform, force_reload=force_reload, cache=cache
+        )
+
+    @property
+    def name_and_arguments(self) -> tuple[str, ...]:
+        """What decides the shop."""
+        arguments = (self.num_users, self.num_items, self.noise, self.seed)
+        return "PlantedRelations", *map(str, arguments)
+
+    def build(self) -> HeteroData:
+        """Invents the catalogue, the histories and what the shop shows of it."""
+        seeds = np.random.SeedSequence(self.seed).spawn(3)
+        catalogue_rng, shop_rng, view_rng = map(np.random.default_rng, seeds)
+        catalogue = make_catalogue(self.num_items, catalogue_rng)
+        history = Shop(catalogue, shop_rng).shop(self.num_users, self.noise)
+        names = [f"P{index:06d}" for index in range(self.num_items)]
+        ids = np.array(names, dtype=object)
+        data = assemble(
+            _interactions(history, ids, shop_rng),
+            _items(catalogue, ids),
+            _also_bought(catalogue, ids, view_rng),
+            shared=("brand",),
+        )
+        data.gold_edge_index = torch.from_numpy(catalogue.edge_index)
+        data.gold_edge_type = torch.from_numpy(catalogue.edge_type)
+        data.gold_relations = list(RELATIONS)
+        return data
 
 
 def _require_at_least(least: int, name: str, value: int) -> None:
@@ -114,24 +147,6 @@ def _require_at_least(least: int, name: str, value: int) -> None:
         raise ValueError(
             f"'{name}' needs to be at least {least} in 'PlantedRelations' (got {value})"
         )
-
-
-def _invent(num_users: int, num_items: int, noise: float, seed: int) -> HeteroData:
-    catalogue_seed, shop_seed, view_seed = np.random.SeedSequence(seed).spawn(3)
-    catalogue = make_catalogue(num_items, np.random.default_rng(catalogue_seed))
-    shop_rng = np.random.default_rng(shop_seed)
-    history = Shop(catalogue, shop_rng).shop(num_users, noise)
-    ids = np.array([f"P{index:06d}" for index in range(num_items)], dtype=object)
-    data = assemble(
-        _interactions(history, ids, shop_rng),
-        _items(catalogue, ids),
-        _also_bought(catalogue, ids, np.random.default_rng(view_seed)),
-        shared=("brand",),
-    )
-    data.gold_edge_index = torch.from_numpy(catalogue.edge_index)
-    data.gold_edge_type = torch.from_numpy(catalogue.edge_type)
-    data.gold_relations = list(RELATIONS)
-    return data
 
 
 def _interactions(

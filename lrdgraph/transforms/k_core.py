@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch_geometric.data import HeteroData
-from torch_geometric.data.storage import NodeStorage
+from torch_geometric.data.storage import EdgeStorage, NodeStorage
 from torch_geometric.transforms import BaseTransform
 
 from lrdgraph.datasets.assemble import INTERACTS, split_hash
@@ -18,8 +18,9 @@ class KCore(BaseTransform):
 
     Interactions are counted with repetitions, as Amazon's own 5-core files do, and in
     all parts of a split, so give it before the split. What stays keeps its order, ids,
-    attributes and features; relations lose the pairs of dropped items. If the data has
-    a split, its ``split_hash`` is renewed.
+    attributes and features; relations, and the true pairs of a dataset that knows them,
+    lose the pairs of dropped items. If the data has a split, its ``split_hash`` is
+    renewed.
 
     Args:
         k: Least number of interactions; 1 drops only items that nobody has used.
@@ -41,19 +42,16 @@ class KCore(BaseTransform):
                 f"'KCore' needs data without given negatives (got {given})"
             )
         kept = self._kept_nodes(data)
-        position = {}
         for node, mask in kept.items():
-            position[node] = torch.from_numpy(np.cumsum(mask) - 1)
             _filter_nodes(data[node], mask)
-        for edge_type in data.edge_types:
-            source, target = data[edge_type].edge_index
-            stays = torch.from_numpy(kept[edge_type[0]])[source]
-            stays &= torch.from_numpy(kept[edge_type[2]])[target]
-            for key, value in data[edge_type].items():
-                if key != "edge_index" and torch.is_tensor(value):
-                    data[edge_type][key] = value[stays]
-            ends = (position[edge_type[0]][source], position[edge_type[2]][target])
-            data[edge_type].edge_index = torch.stack(ends)[:, stays]
+        for source, relation, target in data.edge_types:
+            store = data[source, relation, target]
+            _filter_edges(store, kept[source], kept[target])
+        if "gold_edge_index" in data:
+            data.gold_edge_index, stays = _renumber(
+                data.gold_edge_index, kept["item"], kept["item"]
+            )
+            data.gold_edge_type = data.gold_edge_type[stays]
         if "split" in data[INTERACTS]:
             data.split_hash = split_hash(data)
         return data
@@ -84,6 +82,32 @@ def _filter_nodes(store: NodeStorage, mask: NDArray[np.bool_]) -> None:
     for key, value in list(store.items()):
         store[key] = _filter(value, mask)
     store.num_nodes = int(mask.sum())
+
+
+def _filter_edges(
+    store: EdgeStorage, source: NDArray[np.bool_], target: NDArray[np.bool_]
+) -> None:
+    edge_index, stays = _renumber(store.edge_index, source, target)
+    for key, value in store.items():
+        if torch.is_tensor(value):
+            store[key] = value[stays] if key != "edge_index" else edge_index
+
+
+def _renumber(
+    edge_index: Tensor, source: NDArray[np.bool_], target: NDArray[np.bool_]
+) -> tuple[Tensor, Tensor]:
+    """The pairs between kept nodes, in new numbers, and which pairs ``[E]`` these are.
+
+    Args:
+        edge_index: Pairs with shape ``[2, E]``.
+        source: Which of the sources are kept, one for each node.
+        target: Which of the targets are kept.
+    """
+    ends = [torch.from_numpy(mask) for mask in (source, target)]
+    stays = ends[0][edge_index[0]] & ends[1][edge_index[1]]
+    places = [mask.cumsum(0) - 1 for mask in ends]
+    kept = edge_index[:, stays]
+    return torch.stack([places[0][kept[0]], places[1][kept[1]]]), stays
 
 
 def _filter(value: Any, mask: NDArray[np.bool_]) -> Any:

@@ -8,10 +8,9 @@ import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import v_measure_score
 from torch_geometric.data import HeteroData
-from torch_geometric.transforms import BaseTransform
 
+from lrdgraph.datasets import PlantedRelations
 from lrdgraph.datasets._shopping import HABITS, OF_A_DEVICE
-from lrdgraph.datasets.planted import PlantedRelations
 
 SYMMETRIC = {"substitute", "variant"}
 Scorer = Callable[[list[int]], np.ndarray]
@@ -273,28 +272,3 @@ def test_knowing_relations_and_their_time_pays(data: HeteroData) -> None:
     assert rate["untyped"] > rate["text"]
     assert rate["oracle"] > 2 * rate["text"]
     assert rate["oracle"] > 5 * rate["popularity"]
-
-
-def test_transforms_apply() -> None:
-    class Count(BaseTransform):
-        def forward(self, data: HeteroData) -> HeteroData:
-            data.count = data.get("count", 0) + 1
-            return data
-
-    dataset = PlantedRelations(None, Count(), Count(), num_users=10, num_items=48)
-    assert len(dataset) == 1
-    assert dataset[0].count == dataset[0].count == 2
-
-
-@pytest.mark.parametrize(
-    ("argument", "message"),
-    [
-        ({"num_users": 0}, "'num_users' needs to be at least 1 .* \\(got 0\\)"),
-        ({"num_items": 47}, "'num_items' needs to be at least 48 .* \\(got 47\\)"),
-        ({"noise": 1.5}, "'noise' needs to be from 0 to 1 .* \\(got 1.5\\)"),
-        ({"noise": float("nan")}, "'noise' needs to be from 0 to 1 .* \\(got nan\\)"),
-    ],
-)
-def test_bad_arguments(argument: dict[str, float], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        PlantedRelations(**argument)
