@@ -11,6 +11,9 @@ from torch import Tensor
 TRAIN, VAL, TEST = 0, 1, 2
 """Values of ``data['user', 'interacts', 'item'].split``."""
 
+TRANSITION = "transition"
+"""Name of the relation that counts how often shoppers went from item to item."""
+
 NONE = "none"
 """Name of the latent relation that takes the unrelated pairs."""
 
@@ -19,12 +22,11 @@ class TypedEdges(NamedTuple):
     """Item pairs with a weight per relation, sorted by source.
 
     Shapes: ``edge_index [2, E]`` (source, target), ``weight [E, R]`` in the order of
-    ``LatentRelationGraph.relations``, ``edge_id [E]`` their place in the graph.
+    ``LatentRelationGraph.relations``.
     """
 
     edge_index: Tensor
     weight: Tensor
-    edge_id: Tensor
 
 
 class Rows(NamedTuple):

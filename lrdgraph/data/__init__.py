@@ -1,0 +1,5 @@
+"""Histories and the batches made of them."""
+
+from lrdgraph.data.sequences import Histories, Questions, TrainingWindows
+
+__all__ = ["Histories", "Questions", "TrainingWindows"]

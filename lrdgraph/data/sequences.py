@@ -1,0 +1,158 @@
+"""Histories as flat arrays, and the batches of training and evaluation made of them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypedDict
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from torch_geometric.data import HeteroData
+
+from lrdgraph.nn.ragged import ragged_arange
+from lrdgraph.typing import TRAIN, Batch
+
+
+class Histories(NamedTuple):
+    """All interactions, user after user, each in order of time.
+
+    Shapes: ``item [M]``, ``split [M]``, ``user [M]``, ``start [U + 1]`` (where each
+    user begins); ``num_items`` is ``N``, also the index of padding.
+    """
+
+    item: Tensor
+    split: Tensor
+    user: Tensor
+    start: Tensor
+    num_items: int
+
+    @classmethod
+    def from_data(cls, data: HeteroData) -> Histories:
+        """Histories of a data object that has a split.
+
+        Raises:
+            ValueError: If the interactions have no split.
+        """
+        store = data["user", "interacts", "item"]
+        if "split" not in store:
+            raise ValueError(
+                "'split' needs to be set on the interactions (got none): apply "
+                "lrdgraph.transforms.LeaveOneOut or TemporalSplit first"
+            )
+        user, item = store.edge_index
+        length = torch.bincount(user, minlength=data["user"].num_nodes)
+        start = torch.cat([length.new_zeros(1), length.cumsum(0)])
+        return cls(item, store.split, user, start, data["item"].num_nodes)
+
+    def before(self, position: Tensor, length: int) -> Tensor:
+        """The ``length`` items before each position, padded on the left.
+
+        Args:
+            position: Places in ``item``, with shape ``[B]``.
+            length: Number of slots ``L``.
+
+        Returns:
+            Item indices with shape ``[B, L]``.
+        """
+        place = position.unsqueeze(1) + torch.arange(-length, 0)
+        first = self.start[self.user[position]].unsqueeze(1)
+        inside = place >= first
+        return torch.where(inside, self.item[place.clamp(min=0)], self.num_items)
+
+    def seen(self, position: Tensor) -> tuple[Tensor, Tensor]:
+        """Everything the user had before each position: row and item, ``[S]`` each."""
+        first = self.start[self.user[position]]
+        row, place = ragged_arange(first, position - first)
+        return row, self.item[place]
+
+
+class TrainingWindows(Dataset[Batch]):
+    """Training histories cut into windows, each interaction a target exactly once.
+
+    A window holds up to ``max_length`` items and the item that followed each; the last
+    window of a user is full, the first one takes the rest.
+
+    Args:
+        histories: All histories; only their training part is used.
+        max_length: Number of history slots ``L``.
+    """
+
+    def __init__(self, histories: Histories, max_length: int) -> None:
+        self.histories, self.max_length = histories, max_length
+        trained = histories.split == TRAIN
+        num_users = histories.start.numel() - 1
+        length = torch.bincount(histories.user[trained], minlength=num_users)
+        targets = (length - 1).clamp(min=0)
+        windows = (targets + max_length - 1) // max_length
+        user, number = ragged_arange(torch.zeros_like(windows), windows)
+        self.stop = (histories.start[:-1] + length)[user] - number * max_length
+
+    def __len__(self) -> int:
+        return self.stop.numel()
+
+    def __getitems__(self, indices: list[int]) -> Batch:
+        """A whole batch at once: ``history`` and ``target``, ``[B, L]`` each."""
+        stop = self.stop[indices]
+        window = self.histories.before(stop, self.max_length + 1)
+        target = window[:, 1:]
+        history = window[:, :-1]
+        empty = history == self.histories.num_items
+        return {
+            "history": history,
+            "target": target.masked_fill(empty, self.histories.num_items),
+        }
+
+
+class Question(TypedDict):
+    """An evaluation batch: the ``history [B, L]``, the ``target [B]`` that followed.
+
+    ``seen_row`` and ``seen_item`` ``[S]`` list what each user had before;
+    ``negatives [B, Q]`` are the given candidates, with ``Q = 0`` where there are none.
+    """
+
+    history: Tensor
+    target: Tensor
+    seen_row: Tensor
+    seen_item: Tensor
+    negatives: Tensor
+
+
+class Questions(Dataset[Question]):
+    """Every interaction of one part of the split, asked of its user's past.
+
+    Args:
+        histories: All histories.
+        part: :data:`~lrdgraph.typing.VAL` or :data:`~lrdgraph.typing.TEST`.
+        max_length: Number of history slots ``L``.
+        negatives: Given negative candidates of each user, ``[U, Q]``.
+    """
+
+    def __init__(
+        self,
+        histories: Histories,
+        part: int,
+        max_length: int,
+        negatives: Tensor | None = None,
+    ) -> None:
+        self.histories, self.max_length = histories, max_length
+        asked = (histories.split == part).nonzero().squeeze(-1)
+        # Without a past there is nothing to recommend from.
+        self.position = asked[asked > histories.start[histories.user[asked]]]
+        num_users = histories.start.numel() - 1
+        none = torch.empty(num_users, 0, dtype=torch.long)
+        self.negatives = none if negatives is None else negatives
+
+    def __len__(self) -> int:
+        return self.position.numel()
+
+    def __getitems__(self, indices: list[int]) -> Question:
+        """A whole batch at once."""
+        position = self.position[indices]
+        row, item = self.histories.seen(position)
+        return {
+            "history": self.histories.before(position, self.max_length),
+            "target": self.histories.item[position],
+            "seen_row": row,
+            "seen_item": item,
+            "negatives": self.negatives[self.histories.user[position]],
+        }

@@ -1,0 +1,343 @@
+"""The heart: an item graph whose latent edge types are learned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.data import HeteroData
+from torch_geometric.utils import degree
+
+from lrdgraph.nn.dvae import RelationDVAE, Roles
+from lrdgraph.nn.ragged import ragged_arange
+from lrdgraph.typing import NONE, TRANSITION, Neighbor, TypedEdges
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+
+class LatentRelationGraph(nn.Module):
+    r"""Candidate item pairs, each with observed, counted and latent relations.
+
+    The relations of a pair are, in this order, the observed ones of the data (one-hot,
+    ``text_knn`` among them), ``transition`` (how often shoppers went from one item to
+    the other, see :class:`~lrdgraph.transforms.Transitions`) and ``latent_1`` to
+    ``latent_K``, the posterior of a :class:`~lrdgraph.nn.RelationDVAE`.
+
+    An interaction is never evidence for itself: latent relations live only on pairs
+    that do not owe their existence to transitions, and :meth:`transition_weight` leaves
+    out what the predicted interaction itself contributed.
+
+    Args:
+        data: Items with ``x [N, C_text]`` and relations ``('item', name, 'item')``.
+        num_latent: Number of latent relations ``K`` besides ``'none'``; 0 leaves the
+            DVAE out.
+        state_channels: Size of the item states that reconstruct pairs.
+
+    Attributes:
+        ids: External item ids.
+        texts: Item texts.
+        relations: Names of the ``R`` relations that carry weight.
+        latent_relations: Names of the ``K + 1`` outcomes of the posterior, ``'none'``
+            first.
+        edge_index: Candidate pairs sorted by source, with shape ``[2, E]``.
+
+    Raises:
+        ValueError: If the items lack vectors, vectors are of the wrong shape or not
+            finite, or no relation gives a single pair.
+    """
+
+    x: Tensor
+    edge_index: Tensor
+    key: Tensor
+    start: Tensor
+    observed: Tensor
+    static: Tensor
+    scale: Tensor
+    count: Tensor
+    popularity: Tensor
+
+    def __init__(
+        self, data: HeteroData, num_latent: int = 8, state_channels: int = 64
+    ) -> None:
+        super().__init__()
+        _check(data, num_latent)
+        items = data["item"]
+        self.ids = list(items.id)
+        self._index = {name: index for index, name in enumerate(self.ids)}
+        self.texts = list(items.get("text", items.id))
+        pairs = _relations(data)
+        counted = [TRANSITION] if TRANSITION in pairs else []
+        self.observed_relations = tuple(n for n in pairs if n != TRANSITION)
+        self.latent_relations = (NONE, *(f"latent_{k + 1}" for k in range(num_latent)))
+        self.relations = (
+            *self.observed_relations,
+            *counted,
+            *self.latent_relations[1:],
+        )
+        self.register_buffer("x", items.x)
+        self._register_pairs(pairs)
+        self._register_counts(data, pairs)
+        if num_latent:
+            self.dvae = RelationDVAE(items.x.size(1), state_channels, num_latent)
+
+    def _register_pairs(self, pairs: dict[str, Tensor]) -> None:
+        """Unite the pairs of all relations, and mark which relation holds where."""
+        edge_index = torch.cat(list(pairs.values()), dim=1)
+        key = (edge_index[0] * self.num_items + edge_index[1]).unique()
+        edge_index = torch.stack([key // self.num_items, key % self.num_items])
+        out_degree = torch.bincount(edge_index[0], minlength=self.num_items)
+        self.register_buffer("edge_index", edge_index)
+        self.register_buffer("key", key)
+        self.register_buffer(
+            "start", torch.cat([key.new_zeros(1), out_degree.cumsum(0)])
+        )
+        observed = torch.zeros(key.numel(), len(self.observed_relations))
+        for column, name in enumerate(self.observed_relations):
+            observed[self.find(*pairs[name]), column] = 1.0
+        self.register_buffer("observed", observed)
+        self.register_buffer("static", observed.any(dim=1))
+        self.register_buffer("scale", self._degree_scale())
+
+    def _degree_scale(self) -> Tensor:
+        """``(out-degree * in-degree)^(-1/4)`` over the static pairs, ``[E]``."""
+        static = self.edge_index[:, self.static]
+        out_degree = degree(static[0], self.num_items)[self.edge_index[0]]
+        in_degree = degree(static[1], self.num_items)[self.edge_index[1]]
+        return (out_degree * in_degree).clamp(min=1) ** -0.25
+
+    def _register_counts(self, data: HeteroData, pairs: dict[str, Tensor]) -> None:
+        count = torch.zeros(self.num_edges)
+        popularity = torch.zeros(self.num_items)
+        self.window = 0
+        if TRANSITION in pairs:
+            store = data["item", TRANSITION, "item"]
+            count[self.find(*store.edge_index)] = store["count"].float()
+            popularity = data["item"]["count"].float()
+            self.window = int(store.window)
+        self.register_buffer("count", count)
+        self.register_buffer("popularity", popularity)
+
+    @property
+    def num_items(self) -> int:
+        """Number of items ``N``."""
+        return self.x.size(0)
+
+    @property
+    def num_edges(self) -> int:
+        """Number of candidate pairs ``E``."""
+        return self.edge_index.size(1)
+
+    @property
+    def num_latent(self) -> int:
+        """Number of latent relations ``K`` besides ``'none'``."""
+        return len(self.latent_relations) - 1
+
+    def find(self, source: Tensor, target: Tensor) -> Tensor:
+        """Place of each pair in the graph, -1 where it is no candidate.
+
+        Args:
+            source: Item indices with shape ``[M]``.
+            target: Item indices with shape ``[M]``.
+        """
+        wanted = source * self.num_items + target
+        place = torch.searchsorted(self.key, wanted).clamp(max=self.num_edges - 1)
+        return torch.where(self.key[place] == wanted, place, -1)
+
+    def edges_from(self, source: Tensor) -> tuple[Tensor, Tensor]:
+        """Place of all pairs that leave the given items.
+
+        Args:
+            source: Item indices with shape ``[M]``.
+
+        Returns:
+            For each pair the position of its source in ``source``, and its place in
+            the graph; both ``[sum of out-degrees]``.
+        """
+        first = self.start[source]
+        return ragged_arange(first, self.start[source + 1] - first)
+
+    def sample_static(self, num_pairs: int) -> Tensor:
+        """Random pairs that exist for other reasons than transitions, ``[2, M]``.
+
+        ``M`` is ``num_pairs``, or 0 where there are no such pairs.
+        """
+        places = self.static.nonzero().squeeze(-1)
+        size = (num_pairs if places.numel() else 0,)
+        chosen = torch.randint(max(places.numel(), 1), size, device=places.device)
+        return self.edge_index[:, places[chosen]]
+
+    def roles(self) -> Roles | None:
+        """Source and target roles of all items, computed once per step."""
+        return self.dvae.roles(self.x) if self.num_latent else None
+
+    def posterior(self, edge_id: Tensor, roles: Roles | None = None) -> Tensor:
+        """``q(r | i, j)`` of pairs ``edge_id [M]``, ``[M, K + 1]``, differentiable."""
+        roles = roles or self.dvae.roles(self.x)
+        return self.dvae.posterior(roles, self.edge_index[:, edge_id])
+
+    def _latent(self, edge_id: Tensor, roles: Roles | None = None) -> Tensor:
+        """Posterior without *none*, 0 on pairs known from transitions alone."""
+        place = self.static[edge_id].nonzero().squeeze(-1)
+        posterior = self.posterior(edge_id[place], roles)[:, 1:]
+        return posterior.new_zeros(edge_id.numel(), self.num_latent).index_copy(
+            0, place, posterior
+        )
+
+    def transition_weight(self, edge_id: Tensor, own: Tensor | None = None) -> Tensor:
+        r"""Weight :math:`\log(1 + c_{ij}) / (n_i n_j)^{1/4}` of the relation *transition*.
+
+        Args:
+            edge_id: Places of pairs, with shape ``[M]``.
+            own: How many of the counted transitions belong to the interaction with the
+                target that is being predicted, ``[M]``. They are left out of
+                :math:`c_{ij}`, and that interaction out of the target's popularity
+                :math:`n_j`, so that it is no evidence for itself.
+        """
+        source, target = self.edge_index[:, edge_id]
+        count, popularity = self.count[edge_id], self.popularity[target]
+        if own is not None:
+            count, popularity = count - own, popularity - (own > 0).float()
+        product = self.popularity[source].clamp(min=1) * popularity.clamp(min=1)
+        return torch.log1p(count) * product**-0.25
+
+    def forward(
+        self, edge_id: Tensor | None = None, roles: Roles | None = None
+    ) -> TypedEdges:
+        """Weigh the relations of pairs, differentiable with respect to the DVAE.
+
+        Args:
+            edge_id: Places of the pairs, with shape ``[M]``; None for all of them.
+            roles: What :meth:`roles` gave in this step; None computes it.
+        """
+        if edge_id is None:
+            edge_id = torch.arange(self.num_edges, device=self.x.device)
+        scale = self.scale[edge_id].unsqueeze(-1)
+        weights = [self.observed[edge_id] * scale]
+        if TRANSITION in self.relations:
+            weights.append(self.transition_weight(edge_id).unsqueeze(-1))
+        if self.num_latent:
+            weights.append(self._latent(edge_id, roles) * scale)
+        return TypedEdges(self.edge_index[:, edge_id], torch.cat(weights, dim=-1))
+
+    @torch.no_grad()
+    def probability(self, edge_id: Tensor | None = None) -> Tensor:
+        """How sure each relation is of each pair, for reading.
+
+        1 where a relation was observed, the share of the source's transitions, the
+        posterior of latent relations (0 on pairs known from transitions alone).
+
+        Args:
+            edge_id: Places of the pairs, with shape ``[M]``; None for all of them.
+
+        Returns:
+            Probabilities with shape ``[M, R]``.
+        """
+        if edge_id is None:
+            edge_id = torch.arange(self.num_edges, device=self.x.device)
+        columns = [self.observed[edge_id]]
+        if TRANSITION in self.relations:
+            source = self.edge_index[0]
+            total = torch.zeros_like(self.popularity).index_add_(0, source, self.count)
+            share = self.count[edge_id] / total.clamp(min=1)[source[edge_id]]
+            columns.append(share.unsqueeze(-1))
+        if self.num_latent:
+            columns.append(self._latent(edge_id))
+        return torch.cat(columns, dim=-1)
+
+    def index(self, item: str) -> int:
+        """Internal index of an external item id.
+
+        Raises:
+            KeyError: If the item is unknown.
+        """
+        if item not in self._index:
+            raise KeyError(
+                f"item {item!r} needs to be one of the {self.num_items} items of the "
+                f"graph, such as {self.ids[0]!r}"
+            )
+        return self._index[item]
+
+    def neighbors(
+        self, item: str, relation: str | None = None, k: int = 10
+    ) -> list[Neighbor]:
+        """The items that an item leads to, surest first.
+
+        Args:
+            item: External item id.
+            relation: Name of one relation, or None for all of them.
+            k: Number of neighbours at most.
+
+        Raises:
+            KeyError: If the item or the relation is unknown.
+        """
+        if relation is not None and relation not in self.relations:
+            raise KeyError(
+                f"'relation' needs to be one of {self.relations} (got {relation!r})"
+            )
+        _, edge_id = self.edges_from(torch.tensor([self.index(item)]))
+        found = [
+            Neighbor(self.ids[target], name, probability)
+            for target, row in zip(
+                self.edge_index[1, edge_id].tolist(),
+                self.probability(edge_id).tolist(),
+                strict=True,
+            )
+            for name, probability in zip(self.relations, row, strict=True)
+            if probability > 0 and relation in (None, name)
+        ]
+        return sorted(found, key=lambda n: -n.probability)[:k]
+
+    def to_data(self, min_prob: float = 0.5) -> HeteroData:
+        """See :func:`lrdgraph.convert.to_data`."""
+        from lrdgraph.convert import to_data
+
+        return to_data(self, min_prob)
+
+    def to_networkx(self, min_prob: float = 0.5) -> nx.MultiDiGraph:
+        """See :func:`lrdgraph.convert.to_networkx`."""
+        from lrdgraph.convert import to_networkx
+
+        return to_networkx(self, min_prob)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(num_items={self.num_items}, "
+            f"num_edges={self.num_edges}, relations={list(self.relations)})"
+        )
+
+
+def _relations(data: HeteroData) -> dict[str, Tensor]:
+    """Pairs of every item-item relation of the data that has any."""
+    return {
+        name: data[source, name, target].edge_index
+        for source, name, target in data.edge_types
+        if source == target == "item" and data[source, name, target].num_edges
+    }
+
+
+def _check(data: HeteroData, num_latent: int) -> None:
+    if num_latent < 0:
+        raise ValueError(f"'num_latent' needs to be 0 or more (got {num_latent})")
+    x, num_items = data["item"].get("x"), data["item"].num_nodes
+    if x is None:
+        raise ValueError(
+            "'x' needs to hold item text vectors in data['item'] (got none): apply "
+            "lrdgraph.transforms.EmbedText or SetVectors first"
+        )
+    if x.dim() != 2 or x.size(0) != num_items:
+        raise ValueError(
+            f"'x' needs to have shape [{num_items}, C_text] (got {list(x.shape)})"
+        )
+    if not x.isfinite().all():
+        row = int((~x.isfinite()).any(dim=1).nonzero()[0])
+        raise ValueError(
+            f"'x' needs to be finite (got {x[row].max()} for item "
+            f"{data['item'].id[row]!r})"
+        )
+    if not _relations(data):
+        raise ValueError(
+            "the graph needs at least one candidate pair (got no item-item relation "
+            "with an edge): apply lrdgraph.transforms.TextKNN or Transitions first"
+        )

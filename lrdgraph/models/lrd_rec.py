@@ -1,0 +1,210 @@
+"""The recommender: relational convolution, sequence encoder, typed-edge scoring."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lrdgraph.explain import explain
+from lrdgraph.graph import LatentRelationGraph
+from lrdgraph.models.sasrec import SASRec
+from lrdgraph.nn.conv.soft_rgcn_conv import SoftRGCNConv
+from lrdgraph.nn.conv.typed_mean import FrozenTypedMean
+from lrdgraph.nn.scoring import (
+    Messages,
+    Paths,
+    RelationalScorer,
+    own_transitions,
+)
+from lrdgraph.typing import TRANSITION, Batch, Reason, Recommendation, Rows
+
+
+class LRDRec(SASRec):
+    r"""Recommends over a :class:`~lrdgraph.LatentRelationGraph`, trained end to end.
+
+    .. math::
+        \text{score}(j \mid \text{history}) = z^\top h_j + b_j +
+        \sum_t \sum_r g_{r,\Delta(t)}\, w_r(t, j)
+
+    with item states :math:`h` from text, id and soft-typed convolution, a user state
+    :math:`z` from a causal Transformer over the history, and messages along the typed
+    edges. A gradient reaches the DVAE through every edge that a history touches.
+
+    Args:
+        graph: The item graph.
+        hidden_channels: Size ``C`` of item and user states.
+        max_length: Number of history slots ``L``; older items are left out.
+        num_layers: Number of Transformer layers.
+        num_convs: Number of soft-typed convolutions.
+        dropout: Dropout probability.
+        recon_weight: Weight of the DVAE's reconstruction loss.
+        confidence_weight: Weight of the mean entropy of a pair's posterior.
+        spread_weight: Weight of the (negative) entropy of the mean posterior.
+    """
+
+    #: Pairs (half of them from shoppers, half from the graph) and negative items that
+    #: the DVAE sees in a step.
+    num_pairs, num_negatives = 512, 256
+
+    def __init__(
+        self,
+        graph: LatentRelationGraph,
+        hidden_channels: int = 64,
+        *,
+        max_length: int = 20,
+        num_layers: int = 1,
+        num_convs: int = 1,
+        dropout: float = 0.4,
+        recon_weight: float = 0.1,
+        confidence_weight: float = 0.1,
+        spread_weight: float = 1.0,
+    ) -> None:
+        super().__init__(
+            graph.num_items,
+            hidden_channels,
+            max_length=max_length,
+            num_layers=num_layers,
+            dropout=dropout,
+            x=graph.x,
+        )
+        self.graph = graph
+        self.recon_weight = recon_weight
+        self.confidence_weight = confidence_weight
+        self.spread_weight = spread_weight
+        num_relations = len(graph.relations)
+        self.convs = nn.ModuleList(
+            SoftRGCNConv(hidden_channels, hidden_channels, num_relations)
+            for _ in range(num_convs)
+        )
+        self.scorer = RelationalScorer(num_relations, max_length)
+        self._typed_mean: FrozenTypedMean | None = None
+
+    @torch.no_grad()
+    def refresh(self) -> FrozenTypedMean:
+        """Type all edges anew for the convolution.
+
+        Typing every edge at every step would cost several times the step itself, so
+        the convolution sees the types of the last refresh, without gradient: at the
+        first step, and whenever item states are computed in evaluation mode.
+        """
+        self._typed_mean = FrozenTypedMean(*self.graph(), self.num_items)
+        return self._typed_mean
+
+    def item_states(self) -> Tensor:
+        """State of every item, with shape ``[N, C]``."""
+        states = super().item_states()
+        if not len(self.convs):
+            return states
+        stale = self._typed_mean is None or not self.training
+        typed_mean = self.refresh() if stale else self._typed_mean
+        for conv in self.convs:
+            states = states + F.gelu(conv.combine(states, typed_mean(states)))
+        return states
+
+    def score(
+        self,
+        states: Tensor,
+        history: Tensor,
+        rows: Rows,
+        paths: Paths,
+        target: Tensor | None = None,
+    ) -> Tensor:
+        """Score the whole catalogue at each row; see :meth:`SASRec.score`.
+
+        With ``target``, what an interaction itself contributed to the transitions is
+        left out.
+        """
+        scores = super().score(states, history, rows, paths, target)
+        messages = [self.messages(paths)]
+        if target is not None and TRANSITION in self.graph.relations:
+            messages.append(self._own_evidence(paths, target))
+        for path, item, value in messages:
+            place = paths.row[path] * self.num_items + item
+            scores = scores.flatten().index_add(0, place, value).view_as(scores)
+        return scores
+
+    def messages(self, paths: Paths) -> Messages:
+        """What the typed edges of the history send to the candidates."""
+        item, index = paths.item.unique(return_inverse=True)
+        owner, edge_id = self.graph.edges_from(item)
+        degree = torch.bincount(owner, minlength=item.numel())
+        return self.scorer(paths._replace(item=index), self.graph(edge_id), degree)
+
+    def _own_evidence(self, paths: Paths, target: Tensor) -> Messages:
+        """The (negative) share that each row's own interaction has in its target."""
+        goal = target[paths.row]
+        edge_id = self.graph.find(paths.item, goal)
+        path = (edge_id >= 0).nonzero().squeeze(-1)
+        edge_id = edge_id[path]
+        own = own_transitions(paths, self.graph.window, self.num_items)[path]
+        change = self.graph.transition_weight(edge_id, own)
+        change = change - self.graph.transition_weight(edge_id)
+        gate = self.scorer.gates()[self.graph.relations.index(TRANSITION)]
+        return Messages(path, goal[path], gate[paths.distance[path]] * change)
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Losses of a training batch; their sum is to be minimised.
+
+        Returns:
+            ``next_item``, and with latent relations the weighted ``recon``,
+            ``confidence`` and ``spread`` of the DVAE.
+        """
+        states = self.item_states()
+        losses = {"next_item": self._next_item_loss(states, batch)}
+        if self.graph.num_latent:
+            losses |= self._relation_losses(states, batch)
+        return losses
+
+    def _relation_losses(self, states: Tensor, batch: Batch) -> dict[str, Tensor]:
+        history, rows, target = self._training_rows(batch)
+        shopped = torch.stack([history[rows.batch, rows.slot], target])
+        chosen = torch.randperm(target.numel(), device=target.device)
+        chosen = chosen[: self.num_pairs]
+        known = self.graph.sample_static(self.num_pairs)
+        pairs = torch.cat([shopped[:, chosen], known], dim=1)
+        dvae, graph = self.graph.dvae, self.graph
+        posterior = dvae.posterior(dvae.roles(graph.x), pairs)
+        negatives = torch.randint(self.num_items, (self.num_negatives,))
+        likelihood = dvae.log_likelihood(states, pairs, negatives.to(states.device))
+        return {
+            "recon": self.recon_weight * dvae.recon_loss(posterior, likelihood),
+            "confidence": self.confidence_weight * dvae.confidence_loss(posterior),
+            "spread": self.spread_weight * dvae.spread_loss(posterior),
+        }
+
+    @torch.no_grad()
+    def recommend(self, history: Sequence[str], k: int = 10) -> list[Recommendation]:
+        """Recommend new items after a history, each with its reasons.
+
+        Args:
+            history: External item ids, oldest first; those beyond the last
+                ``max_length`` only keep items from being recommended again.
+            k: Number of items; fewer come where the catalogue has fewer unseen ones.
+
+        Raises:
+            KeyError: If an item of the history is unknown.
+            ValueError: If the history is empty or ``k`` is not positive.
+        """
+        if not len(history) or k < 1:
+            raise ValueError(
+                "recommending needs a history with at least one item and a positive "
+                f"'k' (got {len(history)} items and k={k})"
+            )
+        was_training = self.training
+        self.eval()
+        items = torch.tensor([self.graph.index(item) for item in history])
+        recent = items[-self.max_length :]
+        slots = F.pad(recent, (self.max_length - len(recent), 0), value=self.num_items)
+        scores = self(slots.unsqueeze(0).to(self.bias.device)).squeeze(0)
+        scores[items] = float("-inf")
+        value, item = scores.topk(min(k, self.num_items - items.unique().numel()))
+        self.train(was_training)
+        return [
+            Recommendation(
+                self.graph.ids[i], v, explain(self.graph, self.scorer, slots, i)
+            )
+            for i, v in zip(item.tolist(), value.tolist(), strict=True)
+        ]

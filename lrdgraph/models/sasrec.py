@@ -1,0 +1,134 @@
+"""SASRec on ids, on texts, or on both: the baseline, and what LRDRec builds on."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lrdgraph.nn.encoder.transformer import CausalTransformer
+from lrdgraph.nn.scoring import Paths, history_paths, last_rows
+from lrdgraph.typing import Batch, Rows
+
+
+class SASRec(nn.Module):
+    r"""`"Self-Attentive Sequential Recommendation"
+    <https://arxiv.org/abs/1808.09781>`_ with a softmax over the whole catalogue.
+
+    Differences to the paper, each for accuracy: full softmax in place of one negative
+    and binary cross-entropy, pre-norm layers, GELU, a bias per item, and item states
+    that add a projection of the text vector to the id embedding. Items of the history
+    are no candidates in training, as they are none when the catalogue is ranked;
+    a repeated item is therefore never a training target.
+
+    Args:
+        num_items: Number of items ``N``; index ``N`` is padding.
+        hidden_channels: Size ``C`` of item and user states.
+        max_length: Number of history slots ``L``; older items are left out.
+        num_layers: Number of Transformer layers.
+        dropout: Dropout probability.
+        x: Item text vectors with shape ``[N, C_text]``; None uses ids alone.
+    """
+
+    x: Tensor | None
+
+    def __init__(
+        self,
+        num_items: int,
+        hidden_channels: int = 64,
+        *,
+        max_length: int = 20,
+        num_layers: int = 1,
+        dropout: float = 0.4,
+        x: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        self.num_items, self.max_length = num_items, max_length
+        self.id = nn.Embedding(num_items, hidden_channels)
+        nn.init.normal_(self.id.weight, std=0.1)
+        self.bias = nn.Parameter(torch.zeros(num_items))
+        self.encoder = CausalTransformer(
+            hidden_channels, max_length, num_layers, dropout=dropout
+        )
+        self.register_buffer("x", x, persistent=False)
+        if x is not None:
+            self.text = nn.Sequential(
+                nn.Linear(x.size(1), 2 * hidden_channels),
+                nn.GELU(),
+                nn.Dropout(dropout),
+                nn.Linear(2 * hidden_channels, hidden_channels),
+            )
+
+    def item_states(self) -> Tensor:
+        """State of every item, with shape ``[N, C]``."""
+        if self.x is None:
+            return self.id.weight
+        return self.id.weight + self.text(self.x)
+
+    def user_states(self, states: Tensor, history: Tensor) -> Tensor:
+        """State after each slot of ``history [B, L]``, with shape ``[B, L, C]``."""
+        padded = F.pad(states, (0, 0, 0, 1))  # [N + 1, C]
+        return self.encoder(padded[history], history < self.num_items)
+
+    def score(
+        self,
+        states: Tensor,
+        history: Tensor,
+        rows: Rows,
+        paths: Paths,
+        target: Tensor | None = None,
+    ) -> Tensor:
+        """Score the whole catalogue at each row.
+
+        Args:
+            states: Item states, with shape ``[N, C]``.
+            history: Item indices, padded on the left with ``N``, ``[B, L]``.
+            rows: The ``P`` positions to predict after.
+            paths: What each row sees of its history.
+            target: The item that followed each row, ``[P]``, in training only.
+
+        Returns:
+            Scores with shape ``[P, N]``.
+        """
+        users = self.user_states(states, history)[rows.batch, rows.slot]
+        return torch.addmm(self.bias, users, states.t())
+
+    def forward(self, history: Tensor, states: Tensor | None = None) -> Tensor:
+        """Score the whole catalogue after each history.
+
+        Args:
+            history: Item indices, padded on the left with ``N``, ``[B, L]``.
+            states: What :meth:`item_states` gave; None computes it.
+
+        Returns:
+            Scores with shape ``[B, N]``.
+        """
+        rows = last_rows(history)
+        paths = history_paths(history, rows, self.num_items)
+        states = self.item_states() if states is None else states
+        return self.score(states, history, rows, paths)
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Losses of a training batch; their sum is to be minimised.
+
+        Returns:
+            ``{'next_item': ...}``, cross-entropy in nats, mean over positions.
+        """
+        return {"next_item": self._next_item_loss(self.item_states(), batch)}
+
+    def _next_item_loss(self, states: Tensor, batch: Batch) -> Tensor:
+        history, rows, target = self._training_rows(batch)
+        paths = history_paths(history, rows, self.num_items)
+        scores = self.score(states, history, rows, paths, target)
+        seen = paths.row * self.num_items + paths.item
+        unseen = scores.flatten().index_fill(0, seen, float("-inf"))
+        return F.cross_entropy(unseen.view_as(scores), target)
+
+    def _training_rows(self, batch: Batch) -> tuple[Tensor, Rows, Tensor]:
+        """History, the rows that have a new item as target, and those targets."""
+        history, target = batch["history"], batch["target"]
+        earlier = torch.ones(history.size(1), history.size(1), dtype=torch.bool).tril()
+        same = target.unsqueeze(2) == history.unsqueeze(1)  # [B, L, L]
+        repeated = (same & earlier.to(history.device)).any(-1)
+        rows = Rows(*((target < self.num_items) & ~repeated).nonzero(as_tuple=True))
+        return history, rows, target[rows.batch, rows.slot]

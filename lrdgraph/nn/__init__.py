@@ -1,0 +1,8 @@
+"""Layers: the DVAE, typed convolution, sequence encoder, relational scoring."""
+
+from lrdgraph.nn.conv import SoftRGCNConv
+from lrdgraph.nn.dvae import RelationDVAE
+from lrdgraph.nn.encoder import CausalTransformer
+from lrdgraph.nn.scoring import RelationalScorer
+
+__all__ = ["CausalTransformer", "RelationDVAE", "RelationalScorer", "SoftRGCNConv"]
