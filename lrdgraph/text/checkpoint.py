@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import torch
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -44,7 +46,8 @@ class Checkpoint(NamedTuple):
             raise _not_found(self.source, _first_line(error)) from error
         if model.config.is_encoder_decoder:
             model = model.get_encoder()
-        return tokenizer, model.float().eval()
+        torch.nn.Module.float(model)  # transformers' own refuses what was a GGUF file
+        return tokenizer, model.eval()
 
 
 def find_checkpoint(model: str | Path) -> Checkpoint:

@@ -20,8 +20,12 @@ class EndpointEncoder:
     OpenAI itself, vLLM, llama.cpp, Ollama, TEI… The vectors of the LRD paper came from
     one (``text-embedding-ada-002``). Each request carries ``batch_size`` texts and is
     repeated, ever more slowly or when the server says, while the server is busy
-    (429), failing (5xx) or out of reach. Where a server gives a vector per token
-    (llama.cpp does for decoders), their mean is taken.
+    (429), failing (5xx) or out of reach.
+
+    Where a server gives a vector per token (llama.cpp does for decoders), their mean is
+    taken, and each text is asked for alone: llama-cpp-python 0.3.36 then gives wrong
+    vectors for all texts of a request but the first. ``batch_size=1`` saves the
+    requests that find this out.
 
     Args:
         base_url: address up to and without ``/embeddings``, such as
@@ -112,6 +116,8 @@ class EndpointEncoder:
             max_retries=self.max_retries,
         )
         rows = self._rows_in_order(answer, len(texts))
+        if len(texts) > 1 and any(map(_is_per_token, rows)):
+            return torch.cat([self._embed([text]) for text in texts])
         try:
             vectors = [torch.tensor(row, dtype=torch.float32) for row in rows]
             vectors = [row.mean(dim=0) if row.dim() == 2 else row for row in vectors]
@@ -150,6 +156,10 @@ class EndpointEncoder:
             leave=False,
             disable=None if self.progress else True,
         )
+
+
+def _is_per_token(row: Any) -> bool:
+    return isinstance(row, list) and any(isinstance(part, list) for part in row)
 
 
 def _checked_url(base_url: str) -> str:
