@@ -38,7 +38,7 @@ def test_zero_rows_stay_zero_and_do_not_enter_the_mean() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [torch.zeros(3, 4), torch.full((3, 4), 0.1), torch.empty(0, 4)]
+    "given", [torch.zeros(3, 4), torch.full((999, 4), 0.1), torch.empty(0, 4)]
 )
 def test_vectors_without_differences_become_zero(given: Tensor) -> None:
     assert torch.allclose(normalized(given), torch.zeros_like(given), atol=1e-3)
