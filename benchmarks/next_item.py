@@ -105,6 +105,7 @@ def configure(dataset: str, model: str, args: argparse.Namespace) -> dict:
         "hidden_channels": 64,
         "batch_size": 256,
         "gate_lr": 2e-2,
+        "dvae_lr": 1e-2,
         "weight_decay": 0.01,
         "max_epochs": args.max_epochs,
         "patience": args.patience,
@@ -120,7 +121,7 @@ def run(data: HeteroData, model: str, seed: int, config: dict, progress: bool) -
     """Train one model, read the test part once, and return its figures."""
     seed_everything(seed)
     net = build(model, data, config)
-    options = {k: config[k] for k in ("lr", "gate_lr", "weight_decay")}
+    options = {k: config[k] for k in ("lr", "gate_lr", "dvae_lr", "weight_decay")}
     task = NextItem(net, **options)
     module = SequenceDataModule(data, net.max_length, config["batch_size"])
     with tempfile.TemporaryDirectory() as folder:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import HeteroData
-from torch_geometric.utils import degree
 
-from lrdgraph.nn.dvae import RelationDVAE, Roles
-from lrdgraph.nn.ragged import ragged_arange
+from lrdgraph.candidates import relation_pairs, unite
+from lrdgraph.nn.dvae import RelationDVAE
+from lrdgraph.ragged import ragged_arange
 from lrdgraph.typing import NONE, TRANSITION, Neighbor, TypedEdges
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ class LatentRelationGraph(nn.Module):
         relations: Names of the ``R`` relations that carry weight.
         latent_relations: Names of the ``K + 1`` outcomes of the posterior, ``'none'``
             first.
-        edge_index: Candidate pairs sorted by source, with shape ``[2, E]``.
+        edge_index: Candidate pairs sorted by source, with shape ``[2, E]``; this and
+            the other buffers are those of :class:`~lrdgraph.candidates.Candidates`.
 
     Raises:
         ValueError: If the items lack vectors, vectors are of the wrong shape or not
@@ -57,6 +58,7 @@ class LatentRelationGraph(nn.Module):
     scale: Tensor
     count: Tensor
     popularity: Tensor
+    lags: Tensor
 
     def __init__(
         self, data: HeteroData, num_latent: int = 8, state_channels: int = 64
@@ -67,7 +69,7 @@ class LatentRelationGraph(nn.Module):
         self.ids = list(items.id)
         self._index = {name: index for index, name in enumerate(self.ids)}
         self.texts = list(items.get("text", items.id))
-        pairs = _relations(data)
+        pairs = relation_pairs(data)
         counted = [TRANSITION] if TRANSITION in pairs else []
         self.observed_relations = tuple(n for n in pairs if n != TRANSITION)
         self.latent_relations = (NONE, *(f"latent_{k + 1}" for k in range(num_latent)))
@@ -77,47 +79,13 @@ class LatentRelationGraph(nn.Module):
             *self.latent_relations[1:],
         )
         self.register_buffer("x", items.x)
-        self._register_pairs(pairs)
-        self._register_counts(data, pairs)
+        for name, value in unite(data)._asdict().items():
+            self.register_buffer(name, value)
+        self.window = int(data["item", TRANSITION, "item"].window) if counted else 0
         if num_latent:
-            self.dvae = RelationDVAE(items.x.size(1), state_channels, num_latent)
-
-    def _register_pairs(self, pairs: dict[str, Tensor]) -> None:
-        """Unite the pairs of all relations, and mark which relation holds where."""
-        edge_index = torch.cat(list(pairs.values()), dim=1)
-        key = (edge_index[0] * self.num_items + edge_index[1]).unique()
-        edge_index = torch.stack([key // self.num_items, key % self.num_items])
-        out_degree = torch.bincount(edge_index[0], minlength=self.num_items)
-        self.register_buffer("edge_index", edge_index)
-        self.register_buffer("key", key)
-        self.register_buffer(
-            "start", torch.cat([key.new_zeros(1), out_degree.cumsum(0)])
-        )
-        observed = torch.zeros(key.numel(), len(self.observed_relations))
-        for column, name in enumerate(self.observed_relations):
-            observed[self.find(*pairs[name]), column] = 1.0
-        self.register_buffer("observed", observed)
-        self.register_buffer("static", observed.any(dim=1))
-        self.register_buffer("scale", self._degree_scale())
-
-    def _degree_scale(self) -> Tensor:
-        """``(out-degree * in-degree)^(-1/4)`` over the static pairs, ``[E]``."""
-        static = self.edge_index[:, self.static]
-        out_degree = degree(static[0], self.num_items)[self.edge_index[0]]
-        in_degree = degree(static[1], self.num_items)[self.edge_index[1]]
-        return (out_degree * in_degree).clamp(min=1) ** -0.25
-
-    def _register_counts(self, data: HeteroData, pairs: dict[str, Tensor]) -> None:
-        count = torch.zeros(self.num_edges)
-        popularity = torch.zeros(self.num_items)
-        self.window = 0
-        if TRANSITION in pairs:
-            store = data["item", TRANSITION, "item"]
-            count[self.find(*store.edge_index)] = store["count"].float()
-            popularity = data["item"]["count"].float()
-            self.window = int(store.window)
-        self.register_buffer("count", count)
-        self.register_buffer("popularity", popularity)
+            self.dvae = RelationDVAE(
+                items.x.size(1), state_channels, num_latent, self.lags.size(1)
+            )
 
     @property
     def num_items(self) -> int:
@@ -158,29 +126,47 @@ class LatentRelationGraph(nn.Module):
         first = self.start[source]
         return ragged_arange(first, self.start[source + 1] - first)
 
-    def sample_static(self, num_pairs: int) -> Tensor:
-        """Random pairs that exist for other reasons than transitions, ``[2, M]``.
+    def sample_pairs(self, num_pairs: int) -> Tensor:
+        """Places of static pairs to learn relations from, with shape ``[num_pairs]``.
 
-        ``M`` is ``num_pairs``, or 0 where there are no such pairs.
+        Three quarters are drawn in proportion to the shoppers who went from source to
+        target, the rest uniformly.
         """
         places = self.static.nonzero().squeeze(-1)
-        size = (num_pairs if places.numel() else 0,)
-        chosen = torch.randint(max(places.numel(), 1), size, device=places.device)
-        return self.edge_index[:, places[chosen]]
+        followed = self.lags[places, :-1].sum(dim=1)
+        uniform = torch.full_like(followed, 1 / followed.numel())
+        weight = 3 * followed / followed.sum().clamp(min=1) + uniform
+        return places[torch.multinomial(weight, num_pairs, replacement=True)]
 
-    def roles(self) -> Roles | None:
-        """Source and target roles of all items, computed once per step."""
-        return self.dvae.roles(self.x) if self.num_latent else None
-
-    def posterior(self, edge_id: Tensor, roles: Roles | None = None) -> Tensor:
+    def posterior(self, edge_id: Tensor) -> Tensor:
         """``q(r | i, j)`` of pairs ``edge_id [M]``, ``[M, K + 1]``, differentiable."""
-        roles = roles or self.dvae.roles(self.x)
+        roles = self.dvae.roles(self.x)
         return self.dvae.posterior(roles, self.edge_index[:, edge_id])
 
-    def _latent(self, edge_id: Tensor, roles: Roles | None = None) -> Tensor:
+    def relation_losses(self, states: Tensor, num_pairs: int) -> dict[str, Tensor]:
+        """The losses of discovery on sampled pairs: ``relation`` and ``spread``.
+
+        Args:
+            states: Item states, from which the items of a pair are reconstructed,
+                with shape ``[N, C]``.
+            num_pairs: Number of pairs, a quarter of it that of negative items.
+        """
+        edge_id = self.sample_pairs(num_pairs)
+        pairs, posterior = self.edge_index[:, edge_id], self.posterior(edge_id)
+        negatives = torch.randint(
+            self.num_items, (num_pairs // 4,), device=pairs.device
+        )
+        items = self.dvae.item_likelihood(states, pairs, negatives)
+        habits = self.dvae.habit_likelihood(self.lags[edge_id])
+        return {
+            "relation": self.dvae.relation_loss(posterior, items + habits),
+            "spread": self.dvae.spread_loss(posterior),
+        }
+
+    def _latent(self, edge_id: Tensor) -> Tensor:
         """Posterior without *none*, 0 on pairs known from transitions alone."""
         place = self.static[edge_id].nonzero().squeeze(-1)
-        posterior = self.posterior(edge_id[place], roles)[:, 1:]
+        posterior = self.posterior(edge_id[place])[:, 1:]
         return posterior.new_zeros(edge_id.numel(), self.num_latent).index_copy(
             0, place, posterior
         )
@@ -202,14 +188,11 @@ class LatentRelationGraph(nn.Module):
         product = self.popularity[source].clamp(min=1) * popularity.clamp(min=1)
         return torch.log1p(count) * product**-0.25
 
-    def forward(
-        self, edge_id: Tensor | None = None, roles: Roles | None = None
-    ) -> TypedEdges:
+    def forward(self, edge_id: Tensor | None = None) -> TypedEdges:
         """Weigh the relations of pairs, differentiable with respect to the DVAE.
 
         Args:
             edge_id: Places of the pairs, with shape ``[M]``; None for all of them.
-            roles: What :meth:`roles` gave in this step; None computes it.
         """
         if edge_id is None:
             edge_id = torch.arange(self.num_edges, device=self.x.device)
@@ -218,7 +201,7 @@ class LatentRelationGraph(nn.Module):
         if TRANSITION in self.relations:
             weights.append(self.transition_weight(edge_id).unsqueeze(-1))
         if self.num_latent:
-            weights.append(self._latent(edge_id, roles) * scale)
+            weights.append(self._latent(edge_id) * scale)
         return TypedEdges(self.edge_index[:, edge_id], torch.cat(weights, dim=-1))
 
     @torch.no_grad()
@@ -308,15 +291,6 @@ class LatentRelationGraph(nn.Module):
         )
 
 
-def _relations(data: HeteroData) -> dict[str, Tensor]:
-    """Pairs of every item-item relation of the data that has any."""
-    return {
-        name: data[source, name, target].edge_index
-        for source, name, target in data.edge_types
-        if source == target == "item" and data[source, name, target].num_edges
-    }
-
-
 def _check(data: HeteroData, num_latent: int) -> None:
     if num_latent < 0:
         raise ValueError(f"'num_latent' needs to be 0 or more (got {num_latent})")
@@ -336,7 +310,7 @@ def _check(data: HeteroData, num_latent: int) -> None:
             f"'x' needs to be finite (got {x[row].max()} for item "
             f"{data['item'].id[row]!r})"
         )
-    if not _relations(data):
+    if not relation_pairs(data):
         raise ValueError(
             "the graph needs at least one candidate pair (got no item-item relation "
             "with an edge): apply lrdgraph.transforms.TextKNN or Transitions first"

@@ -31,6 +31,8 @@ class NextItem(LightningModule):
         lr: Learning rate.
         gate_lr: Learning rate of the relational scorer's gates: scalars that have far
             to go.
+        dvae_lr: Learning rate of the DVAE, so that relations are found before the
+            recommender has settled without them.
         weight_decay: Weight decay of AdamW; the gates have none.
     """
 
@@ -40,11 +42,13 @@ class NextItem(LightningModule):
         lr: float = 3e-3,
         *,
         gate_lr: float = 2e-2,
+        dvae_lr: float = 1e-2,
         weight_decay: float = 0.01,
     ) -> None:
         super().__init__()
         self.model = model
-        self.lr, self.gate_lr, self.weight_decay = lr, gate_lr, weight_decay
+        self.lr, self.gate_lr, self.dvae_lr = lr, gate_lr, dvae_lr
+        self.weight_decay = weight_decay
         self._states: Tensor | None = None
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -58,13 +62,31 @@ class NextItem(LightningModule):
         return torch.stack(list(losses.values())).sum()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW with a group for the gates."""
-        gates = [p for n, p in self.named_parameters() if ".scorer." in n]
-        rest = [p for n, p in self.named_parameters() if ".scorer." not in n]
-        groups: list[dict[str, Any]] = [{"params": rest}]
-        if gates:
-            groups.append({"params": gates, "lr": self.gate_lr, "weight_decay": 0.0})
-        return torch.optim.AdamW(groups, lr=self.lr, weight_decay=self.weight_decay)
+        """AdamW, with groups of their own for the gates and for discovery."""
+        groups: dict[str, list[nn.Parameter]] = {"rest": [], "gates": [], "dvae": []}
+        for name, parameter in self.named_parameters():
+            place = (
+                "gates"
+                if ".scorer." in name
+                else "dvae"
+                if ".dvae." in name
+                else "rest"
+            )
+            groups[place].append(parameter)
+        options: dict[str, dict[str, Any]] = {
+            "gates": {"lr": self.gate_lr, "weight_decay": 0.0},
+            "dvae": {"lr": self.dvae_lr},
+            "rest": {},
+        }
+        return torch.optim.AdamW(
+            [
+                {"params": group, **options[name]}
+                for name, group in groups.items()
+                if group
+            ],
+            lr=self.lr,
+            weight_decay=self.weight_decay,
+        )
 
     def on_validation_epoch_start(self) -> None:
         """Compute the item states once for all questions."""

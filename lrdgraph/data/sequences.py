@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torch_geometric.data import HeteroData
 
-from lrdgraph.nn.ragged import ragged_arange
+from lrdgraph.ragged import ragged_arange
 from lrdgraph.typing import TRAIN, Batch
 
 
@@ -92,8 +92,7 @@ class TrainingWindows(Dataset[Batch]):
 
     def __getitems__(self, indices: list[int]) -> Batch:
         """A whole batch at once: ``history`` and ``target``, ``[B, L]`` each."""
-        stop = self.stop[indices]
-        window = self.histories.before(stop, self.max_length + 1)
+        window = self.histories.before(self.stop[indices], self.max_length + 1)
         target = window[:, 1:]
         history = window[:, :-1]
         empty = history == self.histories.num_items

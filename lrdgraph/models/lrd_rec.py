@@ -19,7 +19,7 @@ from lrdgraph.nn.scoring import (
     RelationalScorer,
     own_transitions,
 )
-from lrdgraph.typing import TRANSITION, Batch, Reason, Recommendation, Rows
+from lrdgraph.typing import TRANSITION, Batch, Recommendation, Rows
 
 
 class LRDRec(SASRec):
@@ -40,14 +40,12 @@ class LRDRec(SASRec):
         num_layers: Number of Transformer layers.
         num_convs: Number of soft-typed convolutions.
         dropout: Dropout probability.
-        recon_weight: Weight of the DVAE's reconstruction loss.
-        confidence_weight: Weight of the mean entropy of a pair's posterior.
+        relation_weight: Weight of the likelihood of the pairs under the DVAE.
         spread_weight: Weight of the (negative) entropy of the mean posterior.
     """
 
-    #: Pairs (half of them from shoppers, half from the graph) and negative items that
-    #: the DVAE sees in a step.
-    num_pairs, num_negatives = 512, 256
+    num_pairs = 512
+    """Pairs that the DVAE sees in a step."""
 
     def __init__(
         self,
@@ -58,9 +56,8 @@ class LRDRec(SASRec):
         num_layers: int = 1,
         num_convs: int = 1,
         dropout: float = 0.4,
-        recon_weight: float = 0.1,
-        confidence_weight: float = 0.1,
-        spread_weight: float = 1.0,
+        relation_weight: float = 0.1,
+        spread_weight: float = 0.1,
     ) -> None:
         super().__init__(
             graph.num_items,
@@ -71,8 +68,7 @@ class LRDRec(SASRec):
             x=graph.x,
         )
         self.graph = graph
-        self.recon_weight = recon_weight
-        self.confidence_weight = confidence_weight
+        self.relation_weight = relation_weight
         self.spread_weight = spread_weight
         num_relations = len(graph.relations)
         self.convs = nn.ModuleList(
@@ -122,7 +118,7 @@ class LRDRec(SASRec):
         if target is not None and TRANSITION in self.graph.relations:
             messages.append(self._own_evidence(paths, target))
         for path, item, value in messages:
-            place = paths.row[path] * self.num_items + item
+            place = paths.row.index_select(0, path) * self.num_items + item
             scores = scores.flatten().index_add(0, place, value).view_as(scores)
         return scores
 
@@ -149,31 +145,16 @@ class LRDRec(SASRec):
         """Losses of a training batch; their sum is to be minimised.
 
         Returns:
-            ``next_item``, and with latent relations the weighted ``recon``,
-            ``confidence`` and ``spread`` of the DVAE.
+            ``next_item``, and with latent relations the weighted ``relation`` and
+            ``spread`` losses of :meth:`LatentRelationGraph.relation_losses`.
         """
         states = self.item_states()
         losses = {"next_item": self._next_item_loss(states, batch)}
         if self.graph.num_latent:
-            losses |= self._relation_losses(states, batch)
+            found = self.graph.relation_losses(states, self.num_pairs)
+            losses["relation"] = self.relation_weight * found["relation"]
+            losses["spread"] = self.spread_weight * found["spread"]
         return losses
-
-    def _relation_losses(self, states: Tensor, batch: Batch) -> dict[str, Tensor]:
-        history, rows, target = self._training_rows(batch)
-        shopped = torch.stack([history[rows.batch, rows.slot], target])
-        chosen = torch.randperm(target.numel(), device=target.device)
-        chosen = chosen[: self.num_pairs]
-        known = self.graph.sample_static(self.num_pairs)
-        pairs = torch.cat([shopped[:, chosen], known], dim=1)
-        dvae, graph = self.graph.dvae, self.graph
-        posterior = dvae.posterior(dvae.roles(graph.x), pairs)
-        negatives = torch.randint(self.num_items, (self.num_negatives,))
-        likelihood = dvae.log_likelihood(states, pairs, negatives.to(states.device))
-        return {
-            "recon": self.recon_weight * dvae.recon_loss(posterior, likelihood),
-            "confidence": self.confidence_weight * dvae.confidence_loss(posterior),
-            "spread": self.spread_weight * dvae.spread_loss(posterior),
-        }
 
     @torch.no_grad()
     def recommend(self, history: Sequence[str], k: int = 10) -> list[Recommendation]:

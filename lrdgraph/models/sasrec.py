@@ -68,7 +68,7 @@ class SASRec(nn.Module):
     def user_states(self, states: Tensor, history: Tensor) -> Tensor:
         """State after each slot of ``history [B, L]``, with shape ``[B, L, C]``."""
         padded = F.pad(states, (0, 0, 0, 1))  # [N + 1, C]
-        return self.encoder(padded[history], history < self.num_items)
+        return self.encoder(F.embedding(history, padded), history < self.num_items)
 
     def score(
         self,

@@ -1,50 +1,53 @@
 """The discrete variational autoencoder that infers latent relations of item pairs."""
 
-from typing import NamedTuple
+from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class Roles(NamedTuple):
-    """What each item is as the source and as the target of a pair, ``[N, H]`` each."""
-
-    source: Tensor
-    target: Tensor
-
-
 class RelationDVAE(nn.Module):
     r"""Infers a distribution over latent relations for every pair of item texts.
 
-    The objective is that of LRD (`"Sequential Recommendation with Latent Relations
-    based on Large Language Model" <https://arxiv.org/abs/2403.18348>`_), after
-    Marcheggiani & Titov (TACL 2016), with the expectation over relations taken exactly:
+    *Relation extraction* :math:`q(r \mid i, j)` reads the difference
+    :math:`d = W (x_j - x_i)` of two text vectors, linearly (a refill is not its
+    printer) and squared (two rivals differ in brand and nothing else). What two items
+    share, their topic, is no relation between them and cannot be seen.
+
+    *Reconstruction* explains, given the relation, each item from the other, as in LRD
+    (`arXiv 2403.18348 <https://arxiv.org/abs/2403.18348>`_) after Marcheggiani & Titov
+    (TACL 2016), and when shoppers of ``i`` come to ``j``: an accessory right after, a
+    refill again and again, a rival never. The likelihood is marginalised over relations
+    exactly, which costs little for a few relations and has no variance:
 
     .. math::
-        \mathbb{E}_{q(r \mid i, j)} [\log p(j \mid i, r) + \log p(i \mid j, r)]
+        \log \sum_r q(r \mid i, j)\; p(j \mid i, r)\; p(i \mid j, r)
+        \prod_b \pi_{rb}^{n_{ij,b}}
 
-    and, against collapse, the two terms of Simon et al. (ACL 2019): every pair is
-    certain of its relation (low :math:`H(q)`), the batch uses all of them (high
-    :math:`H(\bar q)`).
+    with :math:`n_{ij,b}` shoppers of ``i`` who came to ``j`` at lag ``b`` (see
+    :func:`~lrdgraph.habits.count_habits`). Against collapse, all relations are to be
+    used by a batch (Simon et al., ACL 2019).
 
-    Relation 0 is *none*: it reconstructs an item from its overall preference alone.
+    Relation 0 is *none*: it explains an item by its overall preference alone.
 
     Args:
         in_channels: Size of an item text vector.
-        state_channels: Size of an item state, from which pairs are reconstructed.
+        state_channels: Size of an item state, from which items are reconstructed.
         num_latent: Number of latent relations ``K`` besides *none*.
-        hidden_channels: Size of the source and target roles.
-    """
+        num_lags: Number of lag buckets.
+        hidden_channels: Size of the projected text vectors.
 
-    # Logits start near 16 * cos of the roles, wide enough to leave the uniform posterior.
-    role_norm = 4.0
+    Raises:
+        ValueError: If ``num_latent`` is not positive.
+    """
 
     def __init__(
         self,
         in_channels: int,
         state_channels: int,
         num_latent: int,
+        num_lags: int,
         hidden_channels: int = 64,
     ) -> None:
         super().__init__()
@@ -54,50 +57,38 @@ class RelationDVAE(nn.Module):
                 f"(got {num_latent})"
             )
         self.num_latent = num_latent
-        self.source = nn.Linear(in_channels, hidden_channels, bias=False)
-        self.target = nn.Linear(in_channels, hidden_channels, bias=False)
-        self.pair = nn.Linear(hidden_channels, num_latent + 1)
-        self.source_term = nn.Linear(hidden_channels, num_latent + 1, bias=False)
-        self.target_term = nn.Linear(hidden_channels, num_latent + 1, bias=False)
+        num_outcomes = num_latent + 1
+        self.project = nn.Linear(in_channels, hidden_channels, bias=False)
+        self.directed = nn.Linear(hidden_channels, num_outcomes, bias=False)
+        self.squared = nn.Linear(hidden_channels, num_outcomes)
         self.relation = nn.Parameter(torch.empty(num_latent, state_channels))
-        self.head_preference = nn.Parameter(torch.empty(num_latent + 1, state_channels))
-        self.tail_preference = nn.Parameter(torch.empty(num_latent + 1, state_channels))
-        self.reset_parameters()
+        self.head_preference = nn.Parameter(torch.zeros(num_outcomes, state_channels))
+        self.tail_preference = nn.Parameter(torch.zeros(num_outcomes, state_channels))
+        self.habit = nn.Parameter(torch.empty(num_outcomes, num_lags))
+        nn.init.normal_(self.relation, std=state_channels**-0.5)
+        nn.init.normal_(self.habit, std=0.3)
 
-    def reset_parameters(self) -> None:
-        """Draw the weights anew."""
-        for module in self.children():
-            module.reset_parameters()
-        nn.init.normal_(self.relation, std=self.relation.size(1) ** -0.5)
-        nn.init.zeros_(self.head_preference)
-        nn.init.zeros_(self.tail_preference)
+    def roles(self, x: Tensor) -> Tensor:
+        """Project text vectors ``[N, C_text]`` once, before they are paired."""
+        roles: Tensor = self.project(x)
+        return roles
 
-    def roles(self, x: Tensor) -> Roles:
-        """Project item text vectors ``x [N, C_text]`` once, before they are paired."""
-        return Roles(
-            self.role_norm * F.normalize(self.source(x), dim=-1),
-            self.role_norm * F.normalize(self.target(x), dim=-1),
-        )
-
-    def posterior(self, roles: Roles, edge_index: Tensor) -> Tensor:
+    def posterior(self, roles: Tensor, edge_index: Tensor) -> Tensor:
         """Relation extraction, ``q(r | i, j)``.
 
         Args:
-            roles: The roles of all items, from :meth:`roles`.
+            roles: Projected texts of all items, from :meth:`roles`, ``[N, H]``.
             edge_index: Item pairs, with shape ``[2, E]``.
 
         Returns:
             Probabilities with shape ``[E, K + 1]``; column 0 is *none*.
         """
-        source, target = roles.source[edge_index[0]], roles.target[edge_index[1]]
-        logits = (
-            self.pair(source * target)
-            + self.source_term(roles.source)[edge_index[0]]
-            + self.target_term(roles.target)[edge_index[1]]
-        )
-        return logits.softmax(dim=-1)
+        source = roles.index_select(0, edge_index[0])
+        difference = roles.index_select(0, edge_index[1]) - source
+        logits = self.directed(difference) + self.squared(difference.square())
+        return torch.softmax(logits, dim=-1)
 
-    def log_likelihood(
+    def item_likelihood(
         self, states: Tensor, edge_index: Tensor, negatives: Tensor
     ) -> Tensor:
         """Item reconstruction, ``log p(j | i, r) + log p(i | j, r)``.
@@ -113,31 +104,35 @@ class RelationDVAE(nn.Module):
         Returns:
             Log-likelihoods with shape ``[E, K + 1]``.
         """
-        head, tail = states[edge_index[0]], states[edge_index[1]]
+        head = states.index_select(0, edge_index[0])
+        tail = states.index_select(0, edge_index[1])
         relation = F.pad(self.relation, (0, 0, 1, 0))  # none: no interaction
-        sampled = states[negatives]
+        sampled = states.index_select(0, negatives)
         to_tail = head.unsqueeze(1) * relation + self.tail_preference  # [E, K + 1, C]
         to_head = tail.unsqueeze(1) * relation + self.head_preference
         return _log_softmax_of(tail, to_tail, sampled) + _log_softmax_of(
             head, to_head, sampled
         )
 
-    def recon_loss(self, posterior: Tensor, log_likelihood: Tensor) -> Tensor:
-        """Negative reconstruction term, the exact expectation over relations."""
-        return -(posterior * log_likelihood).sum(-1).mean()
+    def habit_likelihood(self, lags: Tensor) -> Tensor:
+        r"""Habit reconstruction, :math:`\sum_b n_{ij,b} \log \pi_{rb}`.
 
-    def confidence_loss(self, posterior: Tensor) -> Tensor:
-        """Mean entropy of a pair, in nats: low when pairs are certain."""
-        return entropy(posterior).mean()
+        Args:
+            lags: Shoppers by lag bucket, with shape ``[E, num_lags]``.
+
+        Returns:
+            Log-likelihoods with shape ``[E, K + 1]``.
+        """
+        return lags @ self.habit.log_softmax(dim=-1).t()
+
+    def relation_loss(self, posterior: Tensor, log_likelihood: Tensor) -> Tensor:
+        """Negative log-likelihood of a pair in nats, marginalised over relations."""
+        log_posterior = posterior.clamp(min=1e-9).log()
+        return -(log_posterior + log_likelihood).logsumexp(dim=-1).mean()
 
     def spread_loss(self, posterior: Tensor) -> Tensor:
         """Negative entropy of the mean posterior: low when all relations are used."""
-        return -entropy(posterior.mean(0))
-
-
-def entropy(probability: Tensor) -> Tensor:
-    """Entropy in nats over the last dimension."""
-    return torch.special.entr(probability).sum(-1)
+        return -torch.special.entr(posterior.mean(0)).sum()
 
 
 def _log_softmax_of(true: Tensor, query: Tensor, sampled: Tensor) -> Tensor:

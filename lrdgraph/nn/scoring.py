@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lrdgraph.nn.ragged import ragged_arange
+from lrdgraph.ragged import ragged_arange
 from lrdgraph.typing import Rows, TypedEdges
 
 
@@ -108,5 +108,8 @@ class RelationalScorer(nn.Module):
         table = edges.weight @ self.gates()  # [E, L]: one scalar an edge and distance
         first = degree.cumsum(0) - degree
         path, edge = ragged_arange(first[paths.item], degree[paths.item])
-        value = table.flatten()[edge * table.size(1) + paths.distance[path]]
-        return Messages(path, edges.edge_index[1, edge], value)
+        # index_select, here and elsewhere: its backward pass is three times as fast as
+        # that of plain indexing on a processor.
+        cell = edge * table.size(1) + paths.distance.index_select(0, path)
+        value = table.flatten().index_select(0, cell)
+        return Messages(path, edges.edge_index[1].index_select(0, edge), value)

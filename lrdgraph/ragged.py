@@ -16,5 +16,5 @@ def ragged_arange(start: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
     """
     owner = torch.repeat_interleave(length)
     first = length.cumsum(0) - length
-    step = torch.arange(owner.numel(), device=length.device) - first[owner]
-    return owner, start[owner] + step
+    shift = (start - first).index_select(0, owner)
+    return owner, shift + torch.arange(owner.numel(), device=length.device)

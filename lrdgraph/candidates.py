@@ -1,0 +1,86 @@
+"""The candidate pairs of all relation sources, united."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch_geometric.data import HeteroData
+from torch_geometric.utils import degree
+
+from lrdgraph.habits import count_habits
+from lrdgraph.typing import TRANSITION
+
+
+class Candidates(NamedTuple):
+    """Every item pair that some relation proposes, sorted by source.
+
+    Attributes:
+        edge_index: Source and target of each pair, with shape ``[2, E]``.
+        key: ``source * N + target``, ascending, with shape ``[E]``.
+        start: Where the pairs of each source begin, with shape ``[N + 1]``.
+        observed: 1 where an observed relation holds, with shape ``[E, R_observed]``.
+        static: True where a pair exists for another reason than transitions, ``[E]``.
+        scale: ``(out-degree * in-degree)^(-1/4)`` over the static pairs, ``[E]``.
+        count: How often shoppers went from source to target, with shape ``[E]``.
+        popularity: Number of training interactions of each item, ``[N]``; all zero
+            where there are no transitions.
+        lags: How many shoppers went from source to target at which lag, ``[E, B]``.
+    """
+
+    edge_index: Tensor
+    key: Tensor
+    start: Tensor
+    observed: Tensor
+    static: Tensor
+    scale: Tensor
+    count: Tensor
+    popularity: Tensor
+    lags: Tensor
+
+
+def relation_pairs(data: HeteroData) -> dict[str, Tensor]:
+    """Pairs ``[2, E_r]`` of every item-item relation of the data that has any."""
+    return {
+        name: data[source, name, target].edge_index
+        for source, name, target in data.edge_types
+        if source == target == "item" and data[source, name, target].num_edges
+    }
+
+
+def unite(data: HeteroData) -> Candidates:
+    """Unite the pairs of all relations, and mark which relation holds where."""
+    num_items, pairs = data["item"].num_nodes, relation_pairs(data)
+    keys = {name: pair[0] * num_items + pair[1] for name, pair in pairs.items()}
+    key = torch.cat(list(keys.values())).unique()
+    place = {name: torch.searchsorted(key, k) for name, k in keys.items()}
+    edge_index = torch.stack([key // num_items, key % num_items])
+    out_degree = torch.bincount(edge_index[0], minlength=num_items)
+    names = [name for name in pairs if name != TRANSITION]
+    observed = torch.zeros(key.numel(), len(names))
+    for column, name in enumerate(names):
+        observed[place[name], column] = 1.0
+    static = observed.any(dim=1)
+    count, popularity = torch.zeros(key.numel()), torch.zeros(num_items)
+    if TRANSITION in pairs:
+        count[place[TRANSITION]] = data["item", TRANSITION, "item"]["count"].float()
+        popularity = data["item"]["count"].float()
+    return Candidates(
+        edge_index,
+        key,
+        torch.cat([key.new_zeros(1), out_degree.cumsum(0)]),
+        observed,
+        static,
+        _degree_scale(edge_index, static, num_items),
+        count,
+        popularity,
+        count_habits(data, key),
+    )
+
+
+def _degree_scale(edge_index: Tensor, static: Tensor, num_items: int) -> Tensor:
+    known = edge_index[:, static]
+    out_degree = degree(known[0], num_items)[edge_index[0]]
+    in_degree = degree(known[1], num_items)[edge_index[1]]
+    return (out_degree * in_degree).clamp(min=1) ** -0.25
