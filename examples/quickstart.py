@@ -109,7 +109,9 @@ print(f"\n3. The {len(gold)} planted pairs, {len(data.gold_relations)} relations
 print(f"{'labels':<24}{'V-measure':>10}{'ARI':>8}{'B3 F1':>8}")
 for name, labels in guesses.items():
     score = relation_recovery(gold, labels)
-    print(f"{name:<24}{score['V']:>10.3f}{score['ARI']:>8.3f}{score['B3-F1']:>8.3f}")
+    print(
+        f"{name:<24}{score['V-measure']:>10.3f}{score['ARI']:>8.3f}{score['B3-F1']:>8.3f}"
+    )
 
 # 4. Recommendations, each with the purchase and the relation that lead to it.
 print("\n4. Three shoppers, and why")
@@ -131,7 +133,7 @@ nx.write_graphml(network, args.out / "relations.graphml")
 axes = plot_neighborhood(graph, data["item"].id[0])
 axes.figure.savefig(args.out / "neighborhood.png", dpi=150, bbox_inches="tight")
 print(
-    f"\n5. Wrote {network.number_of_nodes()} items and {network.number_of_edges()} typed "
-    f"edges to {args.out / 'relations.graphml'},\n   a picture to "
+    f"\n5. Wrote {network.number_of_nodes()} items and {network.number_of_edges()} "
+    f"typed edges to {args.out / 'relations.graphml'},\n   a picture to "
     f"{args.out / 'neighborhood.png'}. {time.perf_counter() - started:.0f} s in all."
 )

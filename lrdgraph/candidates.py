@@ -23,7 +23,7 @@ class Candidates(NamedTuple):
         observed: 1 where an observed relation holds, with shape ``[E, R_observed]``.
         static: True where a pair exists for another reason than transitions, ``[E]``.
         scale: ``(out-degree * in-degree)^(-1/4)`` over the static pairs, ``[E]``.
-        count: How often shoppers went from source to target, with shape ``[E]``.
+        transitions: How often shoppers went from source to target, with shape ``[E]``.
         popularity: Number of training interactions of each item, ``[N]``; all zero
             where there are no transitions.
         lags: How many shoppers went from source to target at which lag, ``[E, B]``.
@@ -35,7 +35,7 @@ class Candidates(NamedTuple):
     observed: Tensor
     static: Tensor
     scale: Tensor
-    count: Tensor
+    transitions: Tensor
     popularity: Tensor
     lags: Tensor
 
@@ -50,7 +50,18 @@ def relation_pairs(data: HeteroData) -> dict[str, Tensor]:
 
 
 def unite(data: HeteroData) -> Candidates:
-    """Unite the pairs of all relations, and mark which relation holds where."""
+    """Unite the pairs of all relations, and mark which relation holds where.
+
+    Raises:
+        ValueError: If the items lack text vectors, if those are of the wrong shape or
+            not finite, or if no relation has a single pair.
+    """
+    _check_vectors(data)
+    if not relation_pairs(data):
+        raise ValueError(
+            "the graph needs at least one candidate pair (got no item-item relation "
+            "with an edge): apply lrdgraph.transforms.TextKNN or Transitions first"
+        )
     num_items, pairs = data["item"].num_nodes, relation_pairs(data)
     keys = {name: pair[0] * num_items + pair[1] for name, pair in pairs.items()}
     key = torch.cat(list(keys.values())).unique()
@@ -62,9 +73,11 @@ def unite(data: HeteroData) -> Candidates:
     for column, name in enumerate(names):
         observed[place[name], column] = 1.0
     static = observed.any(dim=1)
-    count, popularity = torch.zeros(key.numel()), torch.zeros(num_items)
+    transitions, popularity = torch.zeros(key.numel()), torch.zeros(num_items)
     if TRANSITION in pairs:
-        count[place[TRANSITION]] = data["item", TRANSITION, "item"]["count"].float()
+        transitions[place[TRANSITION]] = data["item", TRANSITION, "item"][
+            "count"
+        ].float()
         popularity = data["item"]["count"].float()
     return Candidates(
         edge_index,
@@ -73,7 +86,7 @@ def unite(data: HeteroData) -> Candidates:
         observed,
         static,
         _degree_scale(edge_index, static, num_items),
-        count,
+        transitions,
         popularity,
         count_habits(data, key),
     )
@@ -84,3 +97,22 @@ def _degree_scale(edge_index: Tensor, static: Tensor, num_items: int) -> Tensor:
     out_degree = degree(known[0], num_items)[edge_index[0]]
     in_degree = degree(known[1], num_items)[edge_index[1]]
     return (out_degree * in_degree).clamp(min=1) ** -0.25
+
+
+def _check_vectors(data: HeteroData) -> None:
+    x, num_items = data["item"].get("x"), data["item"].num_nodes
+    if x is None:
+        raise ValueError(
+            "'x' needs to hold item text vectors in data['item'] (got none): apply "
+            "lrdgraph.transforms.EmbedText or SetVectors first"
+        )
+    if x.dim() != 2 or x.size(0) != num_items:
+        raise ValueError(
+            f"'x' needs to have shape [{num_items}, C_text] (got {list(x.shape)})"
+        )
+    if not x.isfinite().all():
+        row = int((~x.isfinite()).any(dim=1).nonzero()[0])
+        raise ValueError(
+            f"'x' needs to be finite (got {x[row].max()} for item "
+            f"{data['item'].id[row]!r})"
+        )

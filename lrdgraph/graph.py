@@ -56,7 +56,7 @@ class LatentRelationGraph(nn.Module):
     observed: Tensor
     static: Tensor
     scale: Tensor
-    count: Tensor
+    transitions: Tensor
     popularity: Tensor
     lags: Tensor
 
@@ -64,7 +64,9 @@ class LatentRelationGraph(nn.Module):
         self, data: HeteroData, num_latent: int = 8, state_channels: int = 64
     ) -> None:
         super().__init__()
-        _check(data, num_latent)
+        if num_latent < 0:
+            raise ValueError(f"'num_latent' needs to be 0 or more (got {num_latent})")
+        candidates = unite(data)
         items = data["item"]
         self.ids = list(items.id)
         self._index = {name: index for index, name in enumerate(self.ids)}
@@ -79,7 +81,7 @@ class LatentRelationGraph(nn.Module):
             *self.latent_relations[1:],
         )
         self.register_buffer("x", items.x)
-        for name, value in unite(data)._asdict().items():
+        for name, value in candidates._asdict().items():
             self.register_buffer(name, value)
         self.window = int(data["item", TRANSITION, "item"].window) if counted else 0
         if num_latent:
@@ -172,7 +174,7 @@ class LatentRelationGraph(nn.Module):
         )
 
     def transition_weight(self, edge_id: Tensor, own: Tensor | None = None) -> Tensor:
-        r"""Weight :math:`\log(1 + c_{ij}) / (n_i n_j)^{1/4}` of the relation *transition*.
+        r"""Weight :math:`\log(1 + c_{ij}) / (n_i n_j)^{1/4}` of *transition*.
 
         Args:
             edge_id: Places of pairs, with shape ``[M]``.
@@ -182,7 +184,7 @@ class LatentRelationGraph(nn.Module):
                 :math:`n_j`, so that it is no evidence for itself.
         """
         source, target = self.edge_index[:, edge_id]
-        count, popularity = self.count[edge_id], self.popularity[target]
+        count, popularity = self.transitions[edge_id], self.popularity[target]
         if own is not None:
             count, popularity = count - own, popularity - (own > 0).float()
         product = self.popularity[source].clamp(min=1) * popularity.clamp(min=1)
@@ -222,8 +224,10 @@ class LatentRelationGraph(nn.Module):
         columns = [self.observed[edge_id]]
         if TRANSITION in self.relations:
             source = self.edge_index[0]
-            total = torch.zeros_like(self.popularity).index_add_(0, source, self.count)
-            share = self.count[edge_id] / total.clamp(min=1)[source[edge_id]]
+            total = torch.zeros_like(self.popularity).index_add_(
+                0, source, self.transitions
+            )
+            share = self.transitions[edge_id] / total.clamp(min=1)[source[edge_id]]
             columns.append(share.unsqueeze(-1))
         if self.num_latent:
             columns.append(self._latent(edge_id))
@@ -288,30 +292,4 @@ class LatentRelationGraph(nn.Module):
         return (
             f"{type(self).__name__}(num_items={self.num_items}, "
             f"num_edges={self.num_edges}, relations={list(self.relations)})"
-        )
-
-
-def _check(data: HeteroData, num_latent: int) -> None:
-    if num_latent < 0:
-        raise ValueError(f"'num_latent' needs to be 0 or more (got {num_latent})")
-    x, num_items = data["item"].get("x"), data["item"].num_nodes
-    if x is None:
-        raise ValueError(
-            "'x' needs to hold item text vectors in data['item'] (got none): apply "
-            "lrdgraph.transforms.EmbedText or SetVectors first"
-        )
-    if x.dim() != 2 or x.size(0) != num_items:
-        raise ValueError(
-            f"'x' needs to have shape [{num_items}, C_text] (got {list(x.shape)})"
-        )
-    if not x.isfinite().all():
-        row = int((~x.isfinite()).any(dim=1).nonzero()[0])
-        raise ValueError(
-            f"'x' needs to be finite (got {x[row].max()} for item "
-            f"{data['item'].id[row]!r})"
-        )
-    if not relation_pairs(data):
-        raise ValueError(
-            "the graph needs at least one candidate pair (got no item-item relation "
-            "with an edge): apply lrdgraph.transforms.TextKNN or Transitions first"
         )

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.data.sequences import Question
 from lrdgraph.metrics import rank_among, rank_of_target, ranking_metrics
+from lrdgraph.models import LRDRec, Popularity, SASRec
 from lrdgraph.typing import Batch
 
 MONITOR = "val/NDCG@10"
@@ -38,7 +39,7 @@ class NextItem(LightningModule):
 
     def __init__(
         self,
-        model: nn.Module,
+        model: LRDRec | Popularity | SASRec,
         lr: float = 3e-3,
         *,
         gate_lr: float = 2e-2,
@@ -46,7 +47,7 @@ class NextItem(LightningModule):
         weight_decay: float = 0.01,
     ) -> None:
         super().__init__()
-        self.model = model
+        self.model: Any = model  # Popularity has no loss, and is never trained
         self.lr, self.gate_lr, self.dvae_lr = lr, gate_lr, dvae_lr
         self.weight_decay = weight_decay
         self._states: Tensor | None = None

@@ -1,7 +1,8 @@
-"""Names and values shared by every module. Letters of shapes, everywhere:
+"""Names and values shared by every module.
 
-``N`` items, ``E`` candidate pairs, ``R`` relations, ``B`` histories in a batch,
-``L`` history slots, ``P`` predicted positions, ``C`` channels.
+Letters of shapes, everywhere: ``N`` items, ``E`` candidate pairs, ``R`` relations,
+``B`` histories in a batch, ``L`` history slots, ``P`` predicted positions,
+``C`` channels.
 """
 
 from typing import NamedTuple, TypedDict

@@ -28,8 +28,8 @@ MAY_IMPORT = {
     "datasets": {"typing"},
     "text": {"typing"},
     "transforms": {"datasets", "text", "typing"},
-    "nn": {"typing"},
-    "data": {"typing"},
+    "nn": {"ragged", "typing"},
+    "data": {"ragged", "typing"},
 }
 RIM = {"lrdgraph/tasks.py", "lrdgraph/data/datamodule.py"}
 HEAVY = {"faiss", "matplotlib", "networkx", "pytorch_lightning", "transformers"}

@@ -86,7 +86,8 @@ class LRDRec(SASRec):
         the convolution sees the types of the last refresh, without gradient: at the
         first step, and whenever item states are computed in evaluation mode.
         """
-        self._typed_mean = FrozenTypedMean(*self.graph(), self.num_items)
+        edge_index, weight = self.graph()
+        self._typed_mean = FrozenTypedMean(edge_index, weight, self.num_items)
         return self._typed_mean
 
     def item_states(self) -> Tensor:
@@ -94,9 +95,11 @@ class LRDRec(SASRec):
         states = super().item_states()
         if not len(self.convs):
             return states
-        stale = self._typed_mean is None or not self.training
-        typed_mean = self.refresh() if stale else self._typed_mean
+        typed_mean = self._typed_mean
+        if typed_mean is None or not self.training:
+            typed_mean = self.refresh()
         for conv in self.convs:
+            assert isinstance(conv, SoftRGCNConv)
             states = states + F.gelu(conv.combine(states, typed_mean(states)))
         return states
 

@@ -1,6 +1,5 @@
 """The baseline that every model has to beat."""
 
-import torch
 from torch import Tensor, nn
 
 

@@ -12,14 +12,14 @@ from lrdgraph.typing import Batch, Rows
 
 
 class SASRec(nn.Module):
-    r"""`"Self-Attentive Sequential Recommendation"
-    <https://arxiv.org/abs/1808.09781>`_ with a softmax over the whole catalogue.
+    r"""Self-attention over the history, with a softmax over the whole catalogue.
 
-    Differences to the paper, each for accuracy: full softmax in place of one negative
-    and binary cross-entropy, pre-norm layers, GELU, a bias per item, and item states
-    that add a projection of the text vector to the id embedding. Items of the history
-    are no candidates in training, as they are none when the catalogue is ranked;
-    a repeated item is therefore never a training target.
+    From `"Self-Attentive Sequential Recommendation"
+    <https://arxiv.org/abs/1808.09781>`_. Differences to the paper, each for accuracy:
+    full softmax in place of one negative and binary cross-entropy, pre-norm layers,
+    GELU, a bias per item, and item states that add a projection of the text vector to
+    the id embedding. Items of the history are no candidates in training, as they are
+    none when the catalogue is ranked; a repeated item is never a training target.
 
     Args:
         num_items: Number of items ``N``; index ``N`` is padding.

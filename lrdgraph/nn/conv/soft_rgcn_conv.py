@@ -8,8 +8,10 @@ from lrdgraph.nn.conv.typed_mean import typed_mean
 
 
 class SoftRGCNConv(nn.Module):
-    r"""The relational convolution of `"Modeling Relational Data with Graph
-    Convolutional Networks" <https://arxiv.org/abs/1703.06103>`_ with soft edge types.
+    r"""Relational graph convolution (RGCN) with soft edge types.
+
+    From `"Modeling Relational Data with Graph Convolutional Networks"
+    <https://arxiv.org/abs/1703.06103>`_:
 
     .. math::
         x'_i = x_i \Theta + \sum_b \Big(\sum_r a_{rb} \sum_{j \to i}
@@ -62,7 +64,7 @@ class SoftRGCNConv(nn.Module):
         return self.combine(x, typed_mean(x, edge_index, edge_weight))
 
     def combine(self, x: Tensor, means: Tensor) -> Tensor:
-        """New states ``[N, out_channels]`` from states and typed ``means [R, N, C]``."""
+        """New states ``[N, out_channels]`` from old ones and ``means [R, N, C]``."""
         mixed = torch.einsum("rb,rnc->bnc", self.comp, means)
         return x @ self.root + (mixed @ self.weight).sum(0) + self.bias
 

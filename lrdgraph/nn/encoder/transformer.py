@@ -5,8 +5,10 @@ from torch import Tensor, nn
 
 
 class CausalTransformer(nn.Module):
-    r"""The encoder of `"Self-Attentive Sequential Recommendation"
-    <https://arxiv.org/abs/1808.09781>`_, as a pre-norm Transformer.
+    r"""A pre-norm Transformer in which a slot sees itself and earlier ones.
+
+    The encoder of `"Self-Attentive Sequential Recommendation"
+    <https://arxiv.org/abs/1808.09781>`_, which has post-norm layers.
 
     Args:
         channels: Size of item and user states.
