@@ -111,8 +111,8 @@ def _check_vectors(data: HeteroData) -> None:
             f"'x' needs to have shape [{num_items}, C_text] (got {list(x.shape)})"
         )
     if not x.isfinite().all():
-        row = int((~x.isfinite()).any(dim=1).nonzero()[0])
+        row, column = (~x.isfinite()).nonzero()[0].tolist()
         raise ValueError(
-            f"'x' needs to be finite (got {x[row].max()} for item "
+            f"'x' needs to be finite (got {x[row, column]} for item "
             f"{data['item'].id[row]!r})"
         )

@@ -186,7 +186,7 @@ class LatentRelationGraph(nn.Module):
         source, target = self.edge_index[:, edge_id]
         count, popularity = self.transitions[edge_id], self.popularity[target]
         if own is not None:
-            count, popularity = count - own, popularity - (own > 0).float()
+            count, popularity = count - own, popularity - 1
         product = self.popularity[source].clamp(min=1) * popularity.clamp(min=1)
         return torch.log1p(count) * product**-0.25
 

@@ -108,8 +108,10 @@ class NextItem(LightningModule):
         target = question["target"]
         seen = (question["seen_row"], question["seen_item"])
         self._log_ranks(prefix, rank_of_target(scores, target, seen))
-        if question["negatives"].size(1):
-            rank = rank_among(scores, target, question["negatives"])
+        negatives = question["negatives"]
+        given = (negatives >= 0).any(dim=1)  # a user may be without
+        if given.any():
+            rank = rank_among(scores[given], target[given], negatives[given])
             self._log_ranks(f"{prefix}sampled/", rank)
 
     def _log_ranks(self, prefix: str, rank: Tensor) -> None:

@@ -2,6 +2,9 @@ import os
 from pathlib import Path
 
 import pytest
+from torch_geometric.data import HeteroData
+
+from lrdgraph.testing import tiny_shop
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +18,9 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data sets not found in {folder} (set LRDGRAPH_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def shop() -> HeteroData:
+    """A shop with planted relations, complete up to the candidate pairs."""
+    return tiny_shop()

@@ -85,20 +85,20 @@ class TrainingWindows(Dataset[Batch]):
         targets = (length - 1).clamp(min=0)
         windows = (targets + max_length - 1) // max_length
         user, number = ragged_arange(torch.zeros_like(windows), windows)
-        self.stop = (histories.start[:-1] + length)[user] - number * max_length
+        self.last = (histories.start[:-1] + length - 1)[user] - number * max_length
 
     def __len__(self) -> int:
-        return self.stop.numel()
+        return self.last.numel()
 
     def __getitems__(self, indices: list[int]) -> Batch:
         """A whole batch at once: ``history`` and ``target``, ``[B, L]`` each."""
-        window = self.histories.before(self.stop[indices], self.max_length + 1)
-        target = window[:, 1:]
-        history = window[:, :-1]
-        empty = history == self.histories.num_items
+        last = self.last[indices]
+        history = self.histories.before(last, self.max_length)
+        target = torch.cat([history[:, 1:], self.histories.item[last, None]], dim=1)
+        padding = self.histories.num_items
         return {
             "history": history,
-            "target": target.masked_fill(empty, self.histories.num_items),
+            "target": target.masked_fill(history == padding, padding),
         }
 
 

@@ -182,7 +182,8 @@ class LRDRec(SASRec):
         items = torch.tensor([self.graph.index(item) for item in history])
         recent = items[-self.max_length :]
         slots = F.pad(recent, (self.max_length - len(recent), 0), value=self.num_items)
-        scores = self(slots.unsqueeze(0).to(self.bias.device)).squeeze(0)
+        slots = slots.to(self.bias.device)
+        scores = self(slots.unsqueeze(0)).squeeze(0)
         scores[items] = float("-inf")
         value, item = scores.topk(min(k, self.num_items - items.unique().numel()))
         self.train(was_training)

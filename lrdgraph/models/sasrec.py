@@ -122,7 +122,8 @@ class SASRec(nn.Module):
         scores = self.score(states, history, rows, paths, target)
         seen = paths.row * self.num_items + paths.item
         unseen = scores.flatten().index_fill(0, seen, float("-inf"))
-        return F.cross_entropy(unseen.view_as(scores), target)
+        total = F.cross_entropy(unseen.view_as(scores), target, reduction="sum")
+        return total / max(target.numel(), 1)  # there may be nothing but repeats
 
     def _training_rows(self, batch: Batch) -> tuple[Tensor, Rows, Tensor]:
         """History, the rows that have a new item as target, and those targets."""

@@ -1,0 +1,60 @@
+from collections import Counter
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lrdgraph.datasets import INTERACTS
+from lrdgraph.habits import LAGS, count_habits
+from lrdgraph.testing import make_shop
+from lrdgraph.transforms import LeaveOneOut
+
+NUM_ITEMS = 5
+KEY = [i * NUM_ITEMS + j for i in range(NUM_ITEMS) for j in range(NUM_ITEMS) if i != j]
+
+item = st.integers(0, NUM_ITEMS - 1)
+histories = st.lists(st.lists(item, min_size=1, max_size=26), min_size=1, max_size=4)
+keys = st.sets(st.sampled_from(KEY), min_size=1).map(sorted)
+
+
+def bucket(lag: int) -> int:
+    return next(place for place, last in enumerate(LAGS) if lag <= last)
+
+
+def naive(histories: list[list[int]], key: list[int]) -> list[list[float]]:
+    counts = {place: [0.0] * (len(LAGS) + 1) for place in key}
+    shoppers = Counter()
+    for items in histories:
+        train = items[:-2] if len(items) > 2 else items
+        shoppers.update(train)
+        for later, target in enumerate(train):
+            for lag, source in enumerate(reversed(train[:later]), start=1):
+                place = source * NUM_ITEMS + target
+                if place in counts and lag <= LAGS[-1]:
+                    counts[place][bucket(lag)] += 1
+    for place, row in counts.items():
+        row[-1] = max(0, shoppers[place // NUM_ITEMS] - sum(row))
+    return [counts[place] for place in key]
+
+
+@settings(deadline=None)
+@given(histories, keys)
+def test_counts_are_those_of_a_naive_loop(histories, key):
+    data = LeaveOneOut()(make_shop(histories, NUM_ITEMS))
+    assert count_habits(data, torch.tensor(key)).tolist() == naive(histories, key)
+
+
+def test_an_accessory_comes_at_once_and_a_refill_later():
+    data = make_shop([[0, 1, 3, 3, 2], [0, 1, 3, 3, 3, 2]], NUM_ITEMS)
+    data[INTERACTS].split = torch.zeros(11, dtype=torch.int8)
+    accessory, refill, never = count_habits(data, torch.tensor([1, 2, 4])).tolist()
+    assert accessory == [2, 0, 0, 0, 0, 0, 0]
+    assert refill == [0, 0, 0, 1, 1, 0, 0]
+    assert never == [0, 0, 0, 0, 0, 0, 2]
+
+
+def test_nothing_is_counted_without_a_split_or_without_pairs():
+    data = make_shop([[0, 1, 2, 3]], NUM_ITEMS)
+    assert not count_habits(data, torch.tensor(KEY)).any()
+    counts = count_habits(LeaveOneOut()(data), torch.empty(0, dtype=torch.long))
+    assert counts.shape == (0, len(LAGS) + 1)

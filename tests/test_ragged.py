@@ -1,0 +1,20 @@
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lrdgraph.ragged import ragged_arange
+
+ranges = st.lists(st.tuples(st.integers(-20, 20), st.integers(0, 5)), max_size=8)
+
+
+@given(ranges)
+def test_ranges_are_those_of_a_loop(ranges):
+    start, length = torch.tensor(ranges, dtype=torch.long).view(-1, 2).unbind(1)
+    owner, element = ragged_arange(start, length)
+    expected = [
+        (i, first + step)
+        for i, (first, count) in enumerate(ranges)
+        for step in range(count)
+    ]
+    assert list(zip(owner.tolist(), element.tolist(), strict=True)) == expected
+    assert owner.dtype == element.dtype == torch.long
