@@ -54,13 +54,17 @@ class CausalTransformer(nn.Module):
 
         Returns:
             User states after each slot, with shape ``[B, L, C]``.
+
+        Raises:
+            ValueError: If there are more than ``max_length`` slots.
         """
-        length = states.size(1)
-        slots = torch.arange(
-            self.position.num_embeddings - length,
-            self.position.num_embeddings,
-            device=states.device,
-        )
+        length, max_length = states.size(1), self.position.num_embeddings
+        if length > max_length:
+            raise ValueError(
+                f"'states' needs to have at most {max_length} slots in "
+                f"'CausalTransformer' (got {length})"
+            )
+        slots = torch.arange(max_length - length, max_length, device=states.device)
         hidden = self.dropout(states + self.position(slots))
         return self.layers(hidden, mask=self._attention_mask(mask))
 

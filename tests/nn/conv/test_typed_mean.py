@@ -1,0 +1,64 @@
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from lrdgraph.nn.conv import FrozenTypedMean, typed_mean
+
+NUM_ITEMS = 5
+
+item = st.integers(0, NUM_ITEMS - 1)
+weight = st.sampled_from([0.0, 0.25, 0.5, 1.0, 2.0])
+edges = st.dictionaries(
+    st.tuples(item, item), st.tuples(weight, weight, st.just(0.0)), max_size=12
+)
+
+
+def as_tensors(edges: dict[tuple, tuple]) -> tuple[Tensor, Tensor]:
+    edge_index = torch.tensor(sorted(edges), dtype=torch.long).view(-1, 2).t()
+    edge_weight = torch.tensor([edges[pair] for pair in sorted(edges)]).view(-1, 3)
+    return edge_index, edge_weight
+
+
+def naive(x: Tensor, edges: dict[tuple, tuple]) -> Tensor:
+    means = torch.zeros(3, NUM_ITEMS, x.size(1))
+    for relation in range(3):
+        for target in range(NUM_ITEMS):
+            reached = {i: w[relation] for (i, j), w in edges.items() if j == target}
+            total = max(1, sum(reached.values()))
+            for source, share in reached.items():
+                means[relation, target] += share / total * x[source]
+    return means
+
+
+@settings(deadline=None)
+@given(edges)
+def test_means_are_those_of_a_naive_loop(edges):
+    x = torch.randn(NUM_ITEMS, 2)
+    means = typed_mean(x, *as_tensors(edges))
+    assert torch.allclose(means, naive(x, edges), atol=1e-6)
+    assert not means[2].any()  # a relation without an edge
+
+
+@settings(deadline=None)
+@given(edges)
+def test_frozen_means_and_their_gradient_are_the_same(edges):
+    edge_index, edge_weight = as_tensors(edges)
+    x = torch.randn(NUM_ITEMS, 2, requires_grad=True)
+    direction = torch.randn(3, NUM_ITEMS, 2)
+    free = typed_mean(x, edge_index, edge_weight)
+    frozen = FrozenTypedMean(edge_index, edge_weight, NUM_ITEMS)(x)
+    assert torch.allclose(frozen, free, atol=1e-6)
+    (expected,) = torch.autograd.grad((free * direction).sum(), x)
+    (found,) = torch.autograd.grad((frozen * direction).sum(), x)
+    assert torch.allclose(found, expected, atol=1e-5)
+
+
+def test_tiny_shares_are_dropped():
+    edge_index = torch.tensor([[0, 1], [2, 2]])
+    weight = torch.tensor([[1.0], [5e-4]])
+    x = torch.eye(3)
+    mean = FrozenTypedMean(edge_index, weight, 3)(x)[0, 2]
+    assert torch.allclose(mean, torch.tensor([1 / 1.0005, 0, 0]))
+    kept = FrozenTypedMean(edge_index, weight, 3, min_share=0.0)(x)
+    assert torch.allclose(kept, typed_mean(x, edge_index, weight))
