@@ -37,7 +37,7 @@ parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument(
     "--out", type=Path, default=Path("quickstart"), help="results folder"
 )
-parser.add_argument("--max-epochs", type=int, default=30)
+parser.add_argument("--max-epochs", type=int, default=20)
 args = parser.parse_args()
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 warnings.filterwarnings("ignore", module="pytorch_lightning")
@@ -67,7 +67,7 @@ for item in data["item"].id[:3]:
 def train(name: str, model: torch.nn.Module) -> dict[str, float]:
     """Train until validation stops improving; test metrics."""
     task = NextItem(model)
-    batches = SequenceDataModule(data, model.max_length)
+    batches = SequenceDataModule(data, model.max_length, batch_size=64)
     folder = args.out / "checkpoints" / name
     trainer = make_trainer(folder, max_epochs=args.max_epochs, patience=3)
     if not isinstance(model, Popularity):

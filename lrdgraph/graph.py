@@ -142,8 +142,8 @@ class LatentRelationGraph(nn.Module):
 
     def posterior(self, edge_id: Tensor) -> Tensor:
         """``q(r | i, j)`` of pairs ``edge_id [M]``, ``[M, K + 1]``, differentiable."""
-        roles = self.dvae.roles(self.x)
-        return self.dvae.posterior(roles, self.edge_index[:, edge_id])
+        item, pair = self.edge_index[:, edge_id].unique(return_inverse=True)
+        return self.dvae.posterior(self.dvae.roles(self.x[item]), pair)
 
     def relation_losses(self, states: Tensor, num_pairs: int) -> dict[str, Tensor]:
         """The losses of discovery on sampled pairs: ``relation`` and ``spread``.

@@ -17,6 +17,7 @@ from lrdgraph.nn.scoring import (
     Messages,
     Paths,
     RelationalScorer,
+    add_to_scores,
     own_transitions,
 )
 from lrdgraph.typing import TRANSITION, Batch, Recommendation, Rows
@@ -121,8 +122,8 @@ class LRDRec(SASRec):
         if target is not None and TRANSITION in self.graph.relations:
             messages.append(self._own_evidence(paths, target))
         for path, item, value in messages:
-            place = paths.row.index_select(0, path) * self.num_items + item
-            scores = scores.flatten().index_add(0, place, value).view_as(scores)
+            row = paths.row.index_select(0, path)
+            scores = add_to_scores(scores, row, item, value)
         return scores
 
     def messages(self, paths: Paths) -> Messages:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lrdgraph.nn.encoder.transformer import CausalTransformer
-from lrdgraph.nn.scoring import Paths, history_paths, last_rows
+from lrdgraph.nn.scoring import Paths, add_to_scores, history_paths, last_rows
 from lrdgraph.typing import Batch, Rows
 
 
@@ -120,10 +120,9 @@ class SASRec(nn.Module):
         history, rows, target = self._training_rows(batch)
         paths = history_paths(history, rows, self.num_items)
         scores = self.score(states, history, rows, paths, target)
-        seen = paths.row * self.num_items + paths.item
-        unseen = scores.flatten().index_fill(0, seen, float("-inf"))
-        total = F.cross_entropy(unseen.view_as(scores), target, reduction="sum")
-        return total / max(target.numel(), 1)  # there may be nothing but repeats
+        never = scores.new_full(paths.row.shape, -1e4)
+        scores = add_to_scores(scores, paths.row, paths.item, never)
+        return F.cross_entropy(scores, target)
 
     def _training_rows(self, batch: Batch) -> tuple[Tensor, Rows, Tensor]:
         """History, the rows that have a new item as target, and those targets."""

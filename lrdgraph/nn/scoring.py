@@ -71,6 +71,35 @@ def own_transitions(paths: Paths, window: int, num_items: int) -> Tensor:
     return torch.bincount(near, minlength=groups.numel())[group]
 
 
+def add_to_scores(scores: Tensor, row: Tensor, item: Tensor, value: Tensor) -> Tensor:
+    """Add values to single scores, in place.
+
+    Args:
+        scores: Scores of the catalogue, with shape ``[P, N]``; they are overwritten.
+        row: Row of each value, with shape ``[M]``.
+        item: Item of each value, with shape ``[M]``; pairs may repeat.
+        value: What to add, with shape ``[M]``.
+    """
+    result: Tensor = _AddToScores.apply(scores, row * scores.size(1) + item, value)
+    return result
+
+
+class _AddToScores(torch.autograd.Function):
+    """``index_add_`` without the copies of all scores that autograd makes of it."""
+
+    @staticmethod
+    def forward(ctx, scores: Tensor, place: Tensor, value: Tensor) -> Tensor:  # type: ignore[no-untyped-def]  # noqa: D102
+        ctx.mark_dirty(scores)
+        ctx.save_for_backward(place)
+        scores.view(-1).index_add_(0, place, value)
+        return scores
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, Tensor]:  # type: ignore[no-untyped-def]  # noqa: D102
+        (place,) = ctx.saved_tensors
+        return grad, None, grad.reshape(-1).index_select(0, place)
+
+
 class RelationalScorer(nn.Module):
     r"""Relation-aware target attention in retrieval form.
 

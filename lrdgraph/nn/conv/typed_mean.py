@@ -58,7 +58,7 @@ class FrozenTypedMean:
         edge_index: Tensor,
         edge_weight: Tensor,
         num_items: int,
-        min_share: float = 1e-3,
+        min_share: float = 1e-2,
     ) -> None:
         share = mean_weight(edge_index, edge_weight.detach(), num_items)
         edge, relation = (share >= min_share).nonzero(as_tuple=True)
