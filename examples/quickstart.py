@@ -8,11 +8,13 @@ model vectors, latent relations, typed item graph, recommender, reasons.
 
 import argparse
 import logging
+import tempfile
 import time
 import warnings
 from pathlib import Path
 
 import networkx as nx
+import numpy as np
 import torch
 from pytorch_lightning import seed_everything
 from torch_geometric.transforms import Compose
@@ -68,11 +70,12 @@ def train(name: str, model: torch.nn.Module) -> dict[str, float]:
     """Train until validation stops improving; test metrics."""
     task = NextItem(model)
     batches = SequenceDataModule(data, model.max_length, batch_size=64)
-    folder = args.out / "checkpoints" / name
-    trainer = make_trainer(folder, max_epochs=args.max_epochs, patience=3)
-    if not isinstance(model, Popularity):
-        fit(trainer, task, batches)
-    return trainer.test(task, batches, verbose=False)[0]
+    print(f"   {name}")
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = make_trainer(folder, max_epochs=args.max_epochs, patience=3)
+        if not isinstance(model, Popularity):
+            fit(trainer, task, batches)
+        return trainer.test(task, batches, verbose=False)[0]
 
 
 print("\n2. Train a recommender over the typed graph, and the baselines")
@@ -113,6 +116,15 @@ for name, labels in guesses.items():
         f"{name:<24}{score['V-measure']:>10.3f}{score['ARI']:>8.3f}{score['B3-F1']:>8.3f}"
     )
 
+meaning = {}  # what most pairs of a latent relation were planted as
+for outcome, name in enumerate(graph.latent_relations):
+    planted = gold[found == outcome]
+    if len(planted):
+        most = np.bincount(planted).argmax()
+        meaning[name] = data.gold_relations[most]
+        share = (planted == most).mean()
+        print(f"   {name:<10}{len(planted):>5} pairs, {share:.0%} {meaning[name]}")
+
 # 4. Recommendations, each with the purchase and the relation that lead to it.
 print("\n4. Three shoppers, and why")
 user, item = data["user", "interacts", "item"].edge_index
@@ -122,15 +134,20 @@ for shopper in (3, 40, 700):
     for entry in recommender.recommend(history, k=3):
         print(f"  -> {titles[entry.item]}  (score {entry.score:.2f})")
         for reason in entry.reasons[:1]:
+            name = meaning.get(reason.relation, reason.relation)
+            label = reason.relation + ("" if name == reason.relation else f" = {name}")
             print(
-                f"     because of {titles[reason.item]!r}: {reason.relation} "
+                f"     because of {titles[reason.item]!r}: {label} "
                 f"(p = {reason.probability:.2f}, adds {reason.contribution:.2f})"
             )
 
 # 5. The graph goes out into the world.
 network = graph.to_networkx(min_prob=0.5)
 nx.write_graphml(network, args.out / "relations.graphml")
-axes = plot_neighborhood(graph, data["item"].id[0])
+device = data["item"].id[
+    int(pairs[0, gold == data.gold_relations.index("accessory")][0])
+]
+axes = plot_neighborhood(graph, device, relations=graph.latent_relations[1:])
 axes.figure.savefig(args.out / "neighborhood.png", dpi=150, bbox_inches="tight")
 print(
     f"\n5. Wrote {network.number_of_nodes()} items and {network.number_of_edges()} "

@@ -45,7 +45,7 @@ class LatentRelationGraph(nn.Module):
             the other buffers are those of :class:`~lrdgraph.candidates.Candidates`.
 
     Raises:
-        ValueError: If the items lack vectors, vectors are of the wrong shape or not
+        ValueError: If latent relations have no pair to live on, if the items lack vectors, vectors are of the wrong shape or not
             finite, or no relation gives a single pair.
     """
 
@@ -84,6 +84,12 @@ class LatentRelationGraph(nn.Module):
         for name, value in candidates._asdict().items():
             self.register_buffer(name, value)
         self.window = int(data["item", TRANSITION, "item"].window) if counted else 0
+        if num_latent and not self.static.any():
+            raise ValueError(
+                "latent relations need pairs that exist for another reason than "
+                "transitions (got none): apply lrdgraph.transforms.TextKNN, or set "
+                "'num_latent' to 0"
+            )
         if num_latent:
             self.dvae = RelationDVAE(
                 items.x.size(1), state_channels, num_latent, self.lags.size(1)

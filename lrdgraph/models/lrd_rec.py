@@ -71,12 +71,12 @@ class LRDRec(SASRec):
         self.graph = graph
         self.relation_weight = relation_weight
         self.spread_weight = spread_weight
-        num_relations = len(graph.relations)
+        self._convolved = [r for r, n in enumerate(graph.relations) if n != TRANSITION]
         self.convs = nn.ModuleList(
-            SoftRGCNConv(hidden_channels, hidden_channels, num_relations)
+            SoftRGCNConv(hidden_channels, hidden_channels, len(self._convolved))
             for _ in range(num_convs)
         )
-        self.scorer = RelationalScorer(num_relations, max_length)
+        self.scorer = RelationalScorer(len(graph.relations), max_length)
         self._typed_mean: FrozenTypedMean | None = None
 
     @torch.no_grad()
@@ -86,8 +86,12 @@ class LRDRec(SASRec):
         Typing every edge at every step would cost several times the step itself, so
         the convolution sees the types of the last refresh, without gradient: at the
         first step, and whenever item states are computed in evaluation mode.
+        Transitions are left out: in the state of an item, the share of a single
+        interaction could not be taken back where that interaction is predicted.
         """
-        edge_index, weight = self.graph()
+        static = self.graph.static.nonzero().squeeze(-1)
+        edge_index, weight = self.graph(static)
+        weight = weight[:, self._convolved]
         self._typed_mean = FrozenTypedMean(edge_index, weight, self.num_items)
         return self._typed_mean
 
