@@ -45,8 +45,8 @@ class LatentRelationGraph(nn.Module):
             the other buffers are those of :class:`~lrdgraph.candidates.Candidates`.
 
     Raises:
-        ValueError: If latent relations have no pair to live on, if the items lack vectors, vectors are of the wrong shape or not
-            finite, or no relation gives a single pair.
+        ValueError: If latent relations have no pair to live on, or for what
+            :func:`~lrdgraph.candidates.unite` raises.
     """
 
     x: Tensor
@@ -75,11 +75,8 @@ class LatentRelationGraph(nn.Module):
         counted = [TRANSITION] if TRANSITION in pairs else []
         self.observed_relations = tuple(n for n in pairs if n != TRANSITION)
         self.latent_relations = (NONE, *(f"latent_{k + 1}" for k in range(num_latent)))
-        self.relations = (
-            *self.observed_relations,
-            *counted,
-            *self.latent_relations[1:],
-        )
+        latent = self.latent_relations[1:]
+        self.relations = (*self.observed_relations, *counted, *latent)
         self.register_buffer("x", items.x)
         for name, value in candidates._asdict().items():
             self.register_buffer(name, value)
