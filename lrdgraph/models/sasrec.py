@@ -122,7 +122,8 @@ class SASRec(nn.Module):
         scores = self.score(states, history, rows, paths, target)
         never = scores.new_full(paths.row.shape, -1e4)
         scores = add_to_scores(scores, paths.row, paths.item, never)
-        return F.cross_entropy(scores, target)
+        total = F.cross_entropy(scores, target, reduction="sum")
+        return total / max(target.numel(), 1)  # a batch may hold nothing but repeats
 
     def _training_rows(self, batch: Batch) -> tuple[Tensor, Rows, Tensor]:
         """History, the rows that have a new item as target, and those targets."""

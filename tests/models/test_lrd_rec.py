@@ -1,0 +1,125 @@
+import pytest
+import torch
+from torch_geometric.data import HeteroData
+
+from lrdgraph import LatentRelationGraph
+from lrdgraph.data import Histories, TrainingWindows
+from lrdgraph.models import LRDRec, SASRec
+from lrdgraph.nn.scoring import history_paths, last_rows
+from lrdgraph.testing import make_shop
+from lrdgraph.transforms import LeaveOneOut, Transitions
+from lrdgraph.typing import Batch
+
+LENGTH = 6
+
+
+def make_model(shop: HeteroData, num_latent: int = 2, **options: float) -> LRDRec:
+    torch.manual_seed(0)
+    graph = LatentRelationGraph(shop, num_latent=num_latent, state_channels=8)
+    model = LRDRec(graph, 8, max_length=LENGTH, **options)
+    torch.nn.init.normal_(model.scorer.decay)
+    torch.nn.init.normal_(model.bias)
+    return model
+
+
+def make_batch(shop: HeteroData) -> Batch:
+    windows = TrainingWindows(Histories.from_data(shop), LENGTH)
+    return windows.__getitems__(list(range(20)))
+
+
+def test_score_is_that_of_sasrec_plus_messages(shop):
+    model = make_model(shop, num_convs=0).eval()
+    history = make_batch(shop)["history"]
+    paths = history_paths(history, last_rows(history), model.num_items)
+    expected = SASRec.score(
+        model, model.item_states(), history, last_rows(history), paths
+    ).detach()
+    edges, gates = model.graph(), model.scorer.gates()
+    for row, item, distance in zip(*map(torch.Tensor.tolist, paths), strict=True):
+        leaving = edges.edge_index[0] == item
+        sent = edges.weight[leaving] @ gates[:, distance]
+        expected[row].index_add_(0, edges.edge_index[1, leaving], sent.detach())
+    assert torch.allclose(model(history), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("num_latent", [0, 1, 2])
+def test_losses_and_their_gradients(shop, num_latent):
+    model = make_model(shop, num_latent)
+    losses = model.loss(make_batch(shop))
+    discovery = ["relation", "spread"] if num_latent else []
+    assert list(losses) == ["next_item", *discovery]
+    torch.stack(list(losses.values())).sum().backward()
+    untouched = [name for name, p in model.named_parameters() if p.grad is None]
+    assert untouched == []
+    silent = [name for name, p in model.named_parameters() if not p.grad.any()]
+    assert silent == []
+    assert all(p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_recommending_trains_the_dvae_through_the_edges(shop):
+    model = make_model(shop, num_convs=0)
+    model.loss(make_batch(shop))["next_item"].backward()
+    assert model.graph.dvae.project.weight.grad.any()
+    assert model.graph.dvae.directed.weight.grad.any()
+
+
+def test_weights_of_discovery(shop):
+    once, thrice = (
+        make_model(shop, relation_weight=w, spread_weight=w).loss(make_batch(shop))
+        for w in (1.0, 3.0)
+    )
+    assert torch.allclose(thrice["spread"], 3 * once["spread"], rtol=0.2)
+    assert thrice["relation"] > 2 * once["relation"]
+
+
+def test_convolution_follows_the_types_when_evaluating(shop):
+    model = make_model(shop).eval()
+    before = model.item_states()
+    torch.nn.init.normal_(model.graph.dvae.directed.weight)
+    assert not torch.allclose(model.item_states(), before, atol=1e-4)
+    alone = make_model(shop, num_convs=0).eval()
+    assert len(alone.convs) == 0
+    assert alone.item_states().equal(SASRec.item_states(alone))
+
+
+def test_convolution_keeps_its_types_while_training(shop):
+    model = make_model(shop, dropout=0.0).train()
+    before = model.item_states()
+    torch.nn.init.normal_(model.graph.dvae.directed.weight)
+    assert model.item_states().equal(before)
+
+
+def test_padding_alone_gets_no_message(shop):
+    model = make_model(shop).eval()
+    history = torch.full((1, LENGTH), model.num_items)
+    paths = history_paths(history, last_rows(history), model.num_items)
+    plain = SASRec.score(model, model.item_states(), history, last_rows(history), paths)
+    assert model(history).equal(plain)
+
+
+def test_a_graph_of_transitions_alone_or_of_observed_relations_alone():
+    relations = {"bought": [(0, 1), (1, 2)]}
+    histories = [[0, 1, 2, 3], [0, 1, 3, 2]]
+    observed = LeaveOneOut()(make_shop(histories, 5, relations))
+    counted = Transitions()(LeaveOneOut()(make_shop(histories, 5)))
+    for shop, relation in ((observed, "bought"), (counted, "transition")):
+        model = make_model(shop, num_latent=0)
+        assert model.graph.relations == (relation,)
+        windows = TrainingWindows(Histories.from_data(shop), LENGTH)
+        losses = model.loss(windows.__getitems__([0, 1]))
+        losses["next_item"].backward()
+        assert losses["next_item"].isfinite()
+        assert [r.item for r in model.recommend(["i0"], k=9)] != []
+
+
+def test_state_dict_round_trip(shop, tmp_path):
+    model = make_model(shop).eval()
+    torch.save(model.state_dict(), tmp_path / "model.pt")
+    torch.manual_seed(1)
+    other = LRDRec(
+        LatentRelationGraph(shop, num_latent=2, state_channels=8), 8, max_length=LENGTH
+    ).eval()
+    history = make_batch(shop)["history"]
+    assert not torch.allclose(other(history), model(history))
+    other.load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True))
+    assert other(history).equal(model(history))
