@@ -1,0 +1,110 @@
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch_geometric.data import HeteroData
+
+from lrdgraph.data import Histories, Questions, TrainingWindows
+from lrdgraph.datasets import INTERACTS
+from lrdgraph.testing import make_shop
+from lrdgraph.transforms import LeaveOneOut
+from lrdgraph.typing import TEST, TRAIN, VAL
+
+NUM_ITEMS = 6
+
+item = st.integers(0, NUM_ITEMS - 1)
+user = st.lists(st.tuples(item, st.integers(TRAIN, TEST)), min_size=1, max_size=12)
+users = st.lists(user, min_size=1, max_size=5)
+lengths = st.integers(1, 6)
+
+
+def make_data(users: list[list[tuple[int, int]]]) -> tuple[HeteroData, list]:
+    """Data with any split in which each user's parts follow one another."""
+    items = [[item for item, _ in events] for events in users]
+    parts = [sorted(part for _, part in events) for events in users]
+    data = make_shop(items, NUM_ITEMS)
+    data[INTERACTS].split = torch.tensor(sum(parts, []), dtype=torch.int8)
+    users = zip(items, parts, strict=True)
+    return data, [list(zip(*pair, strict=True)) for pair in users]
+
+
+def padded(items: list[int], length: int) -> list[int]:
+    items = items[-length:]
+    return [NUM_ITEMS] * (length - len(items)) + items
+
+
+@settings(deadline=None)
+@given(users, lengths)
+def test_each_training_interaction_is_a_target_exactly_once(users, length):
+    data, users = make_data(users)
+    windows = TrainingWindows(Histories.from_data(data), length)
+    assert len(windows) == sum(
+        -(-max(0, sum(part == TRAIN for _, part in events) - 1) // length)
+        for events in users
+    )
+    if not len(windows):
+        return
+    batch = windows.__getitems__(list(range(len(windows))))
+    assert batch["history"].shape == batch["target"].shape == (len(windows), length)
+    found = Counter()
+    for history, target in zip(*map(torch.Tensor.tolist, batch.values()), strict=True):
+        filled = [i for i in history if i != NUM_ITEMS]
+        goals = [i for i in target if i != NUM_ITEMS]
+        assert history == padded(filled, length)
+        assert len(goals) == len(filled) >= 1
+        assert goals[:-1] == filled[1:]
+        found.update(zip(filled, goals, strict=True))
+    trained = [[item for item, part in events if part == TRAIN] for events in users]
+    assert found == Counter(pair for items in trained for pair in pairwise(items))
+
+
+@settings(deadline=None)
+@given(users, lengths, st.sampled_from([VAL, TEST]))
+def test_questions_are_asked_of_exactly_what_came_before(users, length, part):
+    data, users = make_data(users)
+    questions = Questions(Histories.from_data(data), part, length)
+    expected = [
+        ([item for item, _ in events[:place]], item)
+        for events in users
+        for place, (item, which) in enumerate(events)
+        if which == part and place
+    ]
+    assert len(questions) == len(expected)
+    if not expected:
+        return
+    asked = questions.__getitems__(list(range(len(expected))))
+    assert asked["history"].tolist() == [padded(past, length) for past, _ in expected]
+    assert asked["target"].tolist() == [target for _, target in expected]
+    assert asked["negatives"].shape == (len(expected), 0)
+    seen = list(
+        zip(asked["seen_row"].tolist(), asked["seen_item"].tolist(), strict=True)
+    )
+    assert seen == [
+        (row, item) for row, (past, _) in enumerate(expected) for item in past
+    ]
+
+
+def test_questions_in_any_order_keep_their_negatives():
+    data = LeaveOneOut()(make_shop([[0, 1, 2], [3], [3, 4, 5, 0]], NUM_ITEMS))
+    negatives = torch.tensor([[4, 5], [-1, -1], [1, 2]])
+    questions = Questions(Histories.from_data(data), TEST, 2, negatives)
+    asked = questions.__getitems__([1, 0])
+    assert asked["target"].tolist() == [0, 2]
+    assert asked["history"].tolist() == [[4, 5], [0, 1]]
+    assert asked["negatives"].tolist() == [[1, 2], [4, 5]]
+
+
+def test_held_out_interactions_enter_no_batch():
+    data = LeaveOneOut()(make_shop([[0, 1, 2, 4, 5], [3, 1, 4, 5]], NUM_ITEMS))
+    batch = TrainingWindows(Histories.from_data(data), 3).__getitems__([0, 1])
+    for items in batch.values():
+        assert not {4, 5} & set(items.flatten().tolist())
+
+
+def test_a_split_is_needed():
+    data = make_shop([[0, 1, 2]], NUM_ITEMS)
+    with pytest.raises(ValueError, match=r"'split' .*got none.*LeaveOneOut"):
+        Histories.from_data(data)
