@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 from lrdgraph.datasets import PlantedRelations
 
@@ -35,12 +36,11 @@ def shop(tmp_path, monkeypatch):
 def test_own_shop(capsys):
     (code,) = BLOCKS
     names: dict[str, object] = {}
+    torch.manual_seed(0)
     exec(code.replace("max_epochs=30", "max_epochs=2"), names)
     printed = capsys.readouterr().out
     ids = set(names["data"]["item"].id)
-    recommended = {
-        line.split()[0] for line in printed.splitlines() if "Reason(" in line
-    }
+    recommended = set(re.findall(r"^(\S+) -?[\d.]+ \(", printed, re.MULTILINE))
     assert len(recommended) == 3
     assert recommended <= ids - set(names["history"])
     assert "Reason(item=" in printed
