@@ -83,7 +83,9 @@ def rank(model: LRDRec, batches: SequenceDataModule) -> None:
 
 def main() -> None:
     """Measure, print the table, write the JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     blocks = [[(u, 20) for u in (2500, 5000, 10000)], [(2500, k) for k in (20, 40, 80)]]

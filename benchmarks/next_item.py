@@ -203,7 +203,9 @@ def _cell(rows: list[dict], protocol: str, metric: str) -> str:
 
 def parse() -> argparse.Namespace:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--dataset", choices=TUNED, default="planted")
     parser.add_argument("--root", help="folder with the raw files")
     parser.add_argument("--model", nargs="+", choices=MODELS, default=["lrdrec"])

@@ -28,7 +28,9 @@ from lrdgraph.transforms import (
     Transitions,
 )
 
-parser = argparse.ArgumentParser(description=__doc__)
+parser = argparse.ArgumentParser(
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+)
 parser.add_argument("--root", required=True)
 parser.add_argument("--out", type=Path, default=Path("beauty"), help="results folder")
 parser.add_argument(

@@ -22,7 +22,9 @@ from lrdgraph.tasks import NextItem, fit, make_trainer
 from lrdgraph.text import TextEncoder, VectorCache, packaged_model
 from lrdgraph.transforms import EmbedText, Normalize, TextKNN, Transitions
 
-parser = argparse.ArgumentParser(description=__doc__)
+parser = argparse.ArgumentParser(
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+)
 parser.add_argument("--root", required=True)
 parser.add_argument("--out", type=Path, default=Path("office"), help="results folder")
 parser.add_argument(

@@ -35,7 +35,9 @@ from lrdgraph.transforms import (
 )
 from lrdgraph.visualization import plot_neighborhood
 
-parser = argparse.ArgumentParser(description=__doc__)
+parser = argparse.ArgumentParser(
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+)
 parser.add_argument(
     "--out", type=Path, default=Path("quickstart"), help="results folder"
 )
