@@ -141,17 +141,22 @@ def make_trainer(
         patience: Epochs without a better validation NDCG@10 before training stops.
         progress: Whether to show a progress bar.
     """
-    checkpoints = ModelCheckpoint(
-        folder,
-        filename="best",
-        monitor=MONITOR,
-        mode="max",
-        save_last=True,
-        enable_version_counter=False,
+    best, last = (
+        ModelCheckpoint(
+            folder,
+            filename=filename,
+            monitor=monitor,
+            mode="max",
+            enable_version_counter=False,
+        )
+        for filename, monitor in (("best", MONITOR), ("last", None))
     )
+    stopping = EarlyStopping(MONITOR, mode="max", patience=patience)
     return Trainer(
         max_epochs=max_epochs,
-        callbacks=[checkpoints, EarlyStopping(MONITOR, mode="max", patience=patience)],
+        # The last epoch is written after the best one, to know of it when resumed;
+        # ``save_last`` would only write the epochs that are better.
+        callbacks=[stopping, best, last],
         devices=1,
         logger=False,
         enable_progress_bar=progress,

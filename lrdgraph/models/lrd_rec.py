@@ -43,6 +43,9 @@ class LRDRec(SASRec):
         dropout: Dropout probability.
         relation_weight: Weight of the likelihood of the pairs under the DVAE.
         spread_weight: Weight of the (negative) entropy of the mean posterior.
+
+    Raises:
+        ValueError: If the graph's DVAE reconstructs states of another size.
     """
 
     num_pairs = 512
@@ -69,6 +72,7 @@ class LRDRec(SASRec):
             x=graph.x,
         )
         self.graph = graph
+        _check_channels(graph, hidden_channels)
         self.relation_weight = relation_weight
         self.spread_weight = spread_weight
         self._convolved = [r for r, n in enumerate(graph.relations) if n != TRANSITION]
@@ -198,3 +202,11 @@ class LRDRec(SASRec):
             )
             for i, v in zip(item.tolist(), value.tolist(), strict=True)
         ]
+
+
+def _check_channels(graph: LatentRelationGraph, hidden_channels: int) -> None:
+    if graph.num_latent and graph.dvae.relation.size(1) != hidden_channels:
+        raise ValueError(
+            "'hidden_channels' needs to be the 'state_channels' of the graph, "
+            f"{graph.dvae.relation.size(1)} (got {hidden_channels})"
+        )

@@ -1,0 +1,194 @@
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from pytorch_lightning import Callback, Trainer, seed_everything
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from lrdgraph import LatentRelationGraph
+from lrdgraph.data.datamodule import SequenceDataModule
+from lrdgraph.metrics import rank_among, rank_of_target, ranking_metrics
+from lrdgraph.models import LRDRec, Popularity, SASRec
+from lrdgraph.tasks import MONITOR, NextItem, fit, make_trainer
+from lrdgraph.testing import make_shop, tiny_shop
+from lrdgraph.transforms import LeaveOneOut
+
+LENGTH = 10
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _quiet() -> None:
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+
+
+class InOrder(SequenceDataModule):
+    """Training batches in the order of users, so that no random number decides it."""
+
+    def train_dataloader(self) -> DataLoader:
+        return DataLoader(self.windows, self.batch_size, collate_fn=lambda batch: batch)
+
+
+@pytest.fixture(scope="module")
+def module() -> SequenceDataModule:
+    return InOrder(tiny_shop(num_users=400), LENGTH, batch_size=128)
+
+
+def make_task(seed: int = 0) -> NextItem:
+    torch.manual_seed(seed)
+    shop = tiny_shop(num_users=400)
+    graph = LatentRelationGraph(shop, num_latent=3, state_channels=16)
+    return NextItem(LRDRec(graph, 16, max_length=LENGTH, dropout=0.2))
+
+
+def frozen(task: NextItem) -> NextItem:
+    task.lr = task.gate_lr = task.dvae_lr = 0.0
+    return task
+
+
+def measure(trainer: Trainer, task: NextItem, module: SequenceDataModule) -> dict:
+    return trainer.test(task, module, verbose=False)[0]
+
+
+class Recorder(Callback):
+    """Remembers validation metrics and the state of the random generator by epoch."""
+
+    def __init__(self, random: dict[int, Tensor] | None = None) -> None:
+        self.scores: dict[int, float] = {}
+        self.random: dict[int, Tensor] = {}
+        self.given = random or {}
+
+    def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
+        epoch = trainer.current_epoch
+        if epoch in self.given and not self.random:
+            torch.set_rng_state(self.given[epoch])
+        self.random.setdefault(epoch, torch.get_rng_state())
+
+    def on_validation_end(self, trainer: Trainer, *_: Any) -> None:
+        self.scores[trainer.current_epoch] = float(trainer.callback_metrics[MONITOR])
+
+
+def run(
+    folder: Path,
+    module: SequenceDataModule,
+    max_epochs: int,
+    task: NextItem | None = None,
+    random: dict[int, Tensor] | None = None,
+) -> tuple[NextItem, Recorder, Trainer]:
+    task = make_task() if task is None else task
+    seed_everything(0, verbose=False)
+    trainer = make_trainer(folder, max_epochs=max_epochs, progress=False)
+    recorder = Recorder(random)
+    trainer.callbacks.append(recorder)
+    fit(trainer, task, module)
+    return task, recorder, trainer
+
+
+@pytest.fixture(scope="module")
+def whole(module, tmp_path_factory) -> tuple[NextItem, Recorder, Trainer]:
+    """A run of five epochs without interruption."""
+    return run(tmp_path_factory.mktemp("whole"), module, 5)
+
+
+def test_learns_more_than_what_is_popular(whole, module):
+    task, recorder, trainer = whole
+    popular = NextItem(Popularity(tiny_shop(num_users=400)["item"]["count"]))
+    learned, known = (measure(trainer, t, module) for t in (task, popular))
+    assert learned["test/NDCG@10"] > 1.5 * known["test/NDCG@10"]
+    assert recorder.scores[4] > recorder.scores[0]
+
+
+def test_best_epoch_is_left_in_the_model(whole, module):
+    task, recorder, trainer = whole
+    (found,) = trainer.validate(task, module, verbose=False)
+    assert found[MONITOR] == pytest.approx(max(recorder.scores.values()))
+
+
+def test_same_seed_gives_the_same_numbers(tmp_path):
+    module = SequenceDataModule(tiny_shop(num_users=400), LENGTH, batch_size=128)
+    scores = [run(tmp_path / name, module, 2)[1].scores for name in "ab"]
+    assert scores[0] == scores[1]
+    assert len(scores[0]) == 2
+
+
+def test_interrupted_run_goes_on_as_if_it_had_not_been(whole, module, tmp_path):
+    """Random numbers aside, which a checkpoint does not hold."""
+    expected, recorder, _ = whole
+    run(tmp_path, module, 3)
+    task, resumed, _ = run(tmp_path, module, 5, make_task(seed=1), recorder.random)
+    assert sorted(resumed.random) == [3, 4]
+    assert resumed.scores == {epoch: recorder.scores[epoch] for epoch in (3, 4)}
+    for name, value in task.state_dict().items():
+        assert value.equal(expected.state_dict()[name]), name
+
+
+def test_epochs_without_improvement_are_not_repeated(module, tmp_path):
+    task = frozen(make_task())
+    run(tmp_path, module, 2, task)
+    _, resumed, trainer = run(tmp_path, module, 3, task)
+    assert sorted(resumed.random) == [2]
+    assert trainer.early_stopping_callback.wait_count == 2
+
+
+def test_finished_run_is_not_trained_again(whole, module):
+    expected, _, trainer = whole
+    folder = Path(trainer.checkpoint_callback.dirpath)
+    task, recorder, _ = run(folder, module, 5, make_task(seed=1))
+    assert recorder.random == {}
+    for name, value in task.state_dict().items():
+        assert value.equal(expected.state_dict()[name]), name
+
+
+def test_training_stops_when_validation_does(module, tmp_path):
+    task = frozen(make_task())
+    trainer = make_trainer(tmp_path, max_epochs=9, patience=1, progress=False)
+    fit(trainer, task, module)
+    assert trainer.current_epoch == 2
+
+
+def test_logged_metrics_are_those_of_a_direct_computation(whole, module):
+    task, _, trainer = whole
+    logged = measure(trainer, task, module)
+    model = task.model.eval()
+    ranks = []
+    for question in module.test_dataloader():
+        seen = (question["seen_row"], question["seen_item"])
+        ranks.append(
+            rank_of_target(model(question["history"]), question["target"], seen)
+        )
+    expected = ranking_metrics(torch.cat(ranks))
+    assert logged == pytest.approx({f"test/{k}": v for k, v in expected.items()})
+
+
+def test_given_negatives_are_ranked_for_users_who_have_some():
+    data = LeaveOneOut()(make_shop([[0, 1, 3, 2], [3, 1, 0, 4], [0, 3, 1, 5]], 6))
+    negatives = torch.tensor([[5, 4], [-1, -1], [1, 2]])
+    data["user"].test_negatives = negatives
+    module = SequenceDataModule(data, 3, batch_size=1)
+    task = NextItem(Popularity(torch.tensor([9.0, 8, 3, 1, 4, 5])))
+    trainer = Trainer(logger=False, enable_progress_bar=False, devices=1)
+    logged = measure(trainer, task, module)
+    scores, target = task.model.count.expand(2, -1), torch.tensor([2, 5])
+    expected = ranking_metrics(rank_among(scores, target, negatives[[0, 2]]))
+    sampled = {k.split("/")[-1]: v for k, v in logged.items() if "sampled" in k}
+    assert sampled == pytest.approx(expected)
+    assert logged["test/MRR"] < 1
+
+
+def test_every_parameter_is_in_one_group():
+    task = make_task()
+    groups = task.configure_optimizers().param_groups
+    assert sorted(group["lr"] for group in groups) == [3e-3, 1e-2, 2e-2]
+    of = {id(p): g for g in groups for p in g["params"]}
+    assert len(of) == sum(len(group["params"]) for group in groups)
+    for name, parameter in task.named_parameters():
+        group = of[id(parameter)]
+        place = {"scorer": 2e-2, "graph": 1e-2}.get(name.split(".")[1], 3e-3)
+        assert group["lr"] == place
+        assert (group["weight_decay"] == 0) == ("scorer" in name)
+    (only,) = NextItem(SASRec(5, 8)).configure_optimizers().param_groups
+    assert only["lr"] == 3e-3
