@@ -186,9 +186,9 @@ class LRDRec(SASRec):
                 "recommending needs a history with at least one item and a positive "
                 f"'k' (got {len(history)} items and k={k})"
             )
+        items = torch.tensor([self.graph.index(item) for item in history])
         was_training = self.training
         self.eval()
-        items = torch.tensor([self.graph.index(item) for item in history])
         recent = items[-self.max_length :]
         slots = F.pad(recent, (self.max_length - len(recent), 0), value=self.num_items)
         slots = slots.to(self.bias.device)

@@ -4,7 +4,13 @@ from hypothesis import strategies as st
 
 from lrdgraph import LatentRelationGraph
 from lrdgraph.nn import RelationalScorer
-from lrdgraph.nn.scoring import Paths, history_paths, last_rows, own_transitions
+from lrdgraph.nn.scoring import (
+    Paths,
+    add_to_scores,
+    history_paths,
+    last_rows,
+    own_transitions,
+)
 from lrdgraph.testing import make_shop
 from lrdgraph.typing import Rows
 
@@ -81,6 +87,21 @@ def test_messages_equal_a_loop_over_candidates(batch, bought, viewed, seed):
                         w = weight[source, candidate][relation]
                         expected[row, candidate] += gates[relation, distance] * w
     assert torch.allclose(found, expected, atol=1e-5)
+
+
+def test_values_are_added_to_single_scores_in_place():
+    row, item = torch.tensor([0, 1, 0]), torch.tensor([2, 0, 2])
+    scores = torch.randn(2, 3, dtype=torch.double, requires_grad=True)
+    value = torch.randn(3, dtype=torch.double, requires_grad=True)
+    given = scores.clone()
+    found = add_to_scores(given, row, item, value)
+    place = row * 3 + item
+    expected = scores.flatten().index_add(0, place, value).view(2, 3)
+    assert found.equal(expected)
+    assert found.data_ptr() == given.data_ptr()
+    assert torch.autograd.gradcheck(
+        lambda s, v: add_to_scores(s.clone(), row, item, v).square(), (scores, value)
+    )
 
 
 def test_gates_are_positive_and_fall_with_the_decay():

@@ -1,0 +1,146 @@
+import pytest
+import torch
+from torch_geometric.data import HeteroData
+
+from lrdgraph import LatentRelationGraph
+from lrdgraph.explain import explain
+from lrdgraph.models import LRDRec, SASRec
+from lrdgraph.nn.scoring import history_paths, last_rows
+from lrdgraph.testing import make_shop
+from lrdgraph.transforms import LeaveOneOut, Transitions
+from lrdgraph.typing import Reason
+
+NUM_ITEMS, LENGTH = 8, 4
+RELATIONS = {"bought": [(0, 1), (0, 2), (3, 1)], "viewed": [(0, 1), (1, 4)]}
+
+
+@pytest.fixture
+def data() -> HeteroData:
+    histories = [[0, 1, 2, 5, 3], [3, 0, 1, 2, 4], [5, 0, 4]]
+    return Transitions()(LeaveOneOut()(make_shop(histories, NUM_ITEMS, RELATIONS)))
+
+
+@pytest.fixture
+def model(data) -> LRDRec:
+    torch.manual_seed(0)
+    graph = LatentRelationGraph(data, num_latent=2, state_channels=8)
+    model = LRDRec(graph, 8, max_length=LENGTH)
+    torch.nn.init.normal_(model.scorer.strength)
+    torch.nn.init.normal_(model.scorer.decay)
+    return model
+
+
+def slots(history: list[str]) -> torch.Tensor:
+    items = [int(name[1:]) for name in history][-LENGTH:]
+    return torch.tensor([NUM_ITEMS] * (LENGTH - len(items)) + items)
+
+
+def score(model: LRDRec, history: list[str], *, edges: bool) -> torch.Tensor:
+    """Scores of the catalogue with or without what comes along the typed edges."""
+    model.eval()
+    batch = slots(history).unsqueeze(0)
+    if edges:
+        return model(batch).squeeze(0).detach()
+    rows = last_rows(batch)
+    paths = history_paths(batch, rows, NUM_ITEMS)
+    states = model.item_states()
+    return SASRec.score(model, states, batch, rows, paths).squeeze(0).detach()
+
+
+def silence_encoder(model: LRDRec) -> None:
+    """Leave typed edges and biases as all there is to a score."""
+    with torch.no_grad():
+        for parameter in model.encoder.layers.norm.parameters():
+            parameter.zero_()
+        model.scorer.decay.zero_()  # and distance without effect
+
+
+@pytest.mark.parametrize(
+    "history", [["i0"], ["i5", "i0", "i3"], ["i0", "i3", "i0"], ["i0", *["i6"] * 4]]
+)
+def test_reasons_add_up_to_what_typed_edges_add(model, history):
+    added = score(model, history, edges=True) - score(model, history, edges=False)
+    for item in range(NUM_ITEMS):
+        reasons = explain(model.graph, model.scorer, slots(history), item, 999)
+        total = sum(reason.contribution for reason in reasons)
+        assert total == pytest.approx(float(added[item]), abs=1e-5)
+        assert all(reason.contribution > 0 for reason in reasons)
+        strength = [reason.contribution for reason in reasons]
+        assert strength == sorted(strength, reverse=True)
+
+
+def test_each_reason_is_a_path_of_the_graph(model):
+    graph, history = model.graph, ["i3", "i0"]
+    reasons = explain(graph, model.scorer, slots(history), 1, 999)
+    paths = {(reason.item, reason.relation): reason for reason in reasons}
+    assert len(paths) == len(reasons)
+    assert ("i0", "bought") in paths
+    assert ("i0", "viewed") in paths
+    assert ("i3", "bought") in paths
+    assert ("i3", "viewed") not in paths
+    gates = model.scorer.gates()
+    for reason in reasons:
+        source = graph.index(reason.item)
+        edge_id = graph.find(torch.tensor([source]), torch.tensor([1]))
+        column = graph.relations.index(reason.relation)
+        probability = graph.probability(edge_id)[0, column]
+        distance = {"i0": 0, "i3": 1}[reason.item]
+        sent = gates[column, distance] * graph(edge_id).weight[0, column]
+        assert reason.probability == pytest.approx(float(probability))
+        assert reason.contribution == pytest.approx(float(sent.detach()))
+    assert paths["i0", "bought"].probability == 1
+
+
+def test_the_strongest_reasons_are_given(model):
+    every = explain(model.graph, model.scorer, slots(["i3", "i0"]), 1, 999)
+    assert explain(model.graph, model.scorer, slots(["i3", "i0"]), 1) == every[:3]
+    assert explain(model.graph, model.scorer, slots(["i3", "i0"]), 1, 0) == ()
+
+
+def test_without_the_item_of_the_strongest_reason_the_score_falls(model):
+    silence_encoder(model)
+    history = ["i5", "i3", "i0"]
+    for entry in model.recommend(history, k=5):
+        if entry.reasons:
+            strongest = entry.reasons[0]
+            rest = [item for item in history if item != strongest.item]
+            item = model.graph.index(entry.item)
+            fallen = score(model, rest, edges=True)[item]
+            assert entry.score - fallen >= strongest.contribution - 1e-5
+
+
+def test_recommendations_are_the_best_unseen_items(model):
+    history = ["i5", "i3", "i0"]
+    found = model.recommend(history, k=3)
+    scores = score(model, history, edges=True)
+    scores[[5, 3, 0]] = -torch.inf
+    value, index = scores.topk(3)
+    assert [entry.item for entry in found] == [f"i{i}" for i in index.tolist()]
+    assert [entry.score for entry in found] == pytest.approx(value.tolist())
+    for entry in found:
+        item = model.graph.index(entry.item)
+        expected = explain(model.graph, model.scorer, slots(history), item)
+        assert entry.reasons == expected
+        assert all(isinstance(reason, Reason) for reason in entry.reasons)
+        assert {reason.item for reason in entry.reasons} <= set(history)
+
+
+def test_all_unseen_items_where_more_are_wanted(model):
+    history = ["i7", "i0", "i1", "i2", "i3", "i0"]  # longer than the model looks back
+    found = model.recommend(history, k=99)
+    assert sorted(entry.item for entry in found) == ["i4", "i5", "i6"]
+    assert model.recommend([f"i{i}" for i in range(NUM_ITEMS)]) == []
+
+
+def test_item_without_a_path_has_no_reasons(model):
+    reasons = {entry.item: entry.reasons for entry in model.recommend(["i0"], k=99)}
+    assert reasons["i7"] == ()
+    assert reasons["i1"] != ()
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_recommending_leaves_the_mode_as_it_is(model, training):
+    model.train(training)
+    first, second = model.recommend(["i0"]), model.recommend(["i0"])
+    assert first == second  # no dropout
+    assert model.training == model.encoder.training == training
