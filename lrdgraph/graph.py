@@ -10,7 +10,7 @@ from torch_geometric.data import HeteroData
 
 from lrdgraph.candidates import relation_pairs, unite
 from lrdgraph.nn.dvae import RelationDVAE
-from lrdgraph.ragged import ragged_arange
+from lrdgraph.ragged import distinct, ragged_arange
 from lrdgraph.typing import NONE, TRANSITION, Neighbor, TypedEdges
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class LatentRelationGraph(nn.Module):
 
     def posterior(self, edge_id: Tensor) -> Tensor:
         """``q(r | i, j)`` of pairs ``edge_id [M]``, ``[M, K + 1]``, differentiable."""
-        item, pair = self.edge_index[:, edge_id].unique(return_inverse=True)
+        item, pair = distinct(self.edge_index[:, edge_id], self.num_items)
         return self.dvae.posterior(self.dvae.roles(self.x[item]), pair)
 
     def relation_losses(self, states: Tensor, num_pairs: int) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Ranges of different lengths, without a loop."""
+"""Ranges of different lengths, and few items out of many, without a loop or a sort."""
 
 import torch
 from torch import Tensor
@@ -18,3 +18,19 @@ def ragged_arange(start: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
     first = length.cumsum(0) - length
     shift = (start - first).index_select(0, owner)
     return owner, shift + torch.arange(owner.numel(), device=length.device)
+
+
+def distinct(index: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """:meth:`torch.Tensor.unique` of indices below ``size``, with the inverse.
+
+    Args:
+        index: Indices of any shape.
+        size: What all of them are below; a mark is kept for each, and nothing sorted.
+
+    Returns:
+        The different indices, ascending, and the place of each index among them.
+    """
+    present = torch.zeros(size, dtype=torch.bool, device=index.device)
+    present[index.flatten()] = True
+    place = present.cumsum(0) - 1
+    return present.nonzero().squeeze(-1), place[index]

@@ -4,8 +4,7 @@ from torch_geometric.data import HeteroData
 
 from lrdgraph import LatentRelationGraph
 from lrdgraph.explain import explain
-from lrdgraph.models import LRDRec, SASRec
-from lrdgraph.nn.scoring import history_paths, last_rows
+from lrdgraph.models import LRDRec
 from lrdgraph.testing import make_shop
 from lrdgraph.transforms import LeaveOneOut, Transitions
 from lrdgraph.typing import Reason
@@ -41,10 +40,9 @@ def score(model: LRDRec, history: list[str], *, edges: bool) -> torch.Tensor:
     batch = slots(history).unsqueeze(0)
     if edges:
         return model(batch).squeeze(0).detach()
-    rows = last_rows(batch)
-    paths = history_paths(batch, rows, NUM_ITEMS)
     states = model.item_states()
-    return SASRec.score(model, states, batch, rows, paths).squeeze(0).detach()
+    users = model.user_states(states, batch)[:, -1]
+    return torch.addmm(model.bias, users, states.t()).squeeze(0).detach()
 
 
 def silence_encoder(model: LRDRec) -> None:

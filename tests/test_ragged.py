@@ -2,7 +2,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrdgraph.ragged import ragged_arange
+from lrdgraph.ragged import distinct, ragged_arange
 
 ranges = st.lists(st.tuples(st.integers(-20, 20), st.integers(0, 5)), max_size=8)
 
@@ -18,3 +18,16 @@ def test_ranges_are_those_of_a_loop(ranges):
     ]
     assert list(zip(owner.tolist(), element.tolist(), strict=True)) == expected
     assert owner.dtype == element.dtype == torch.long
+
+
+@given(st.lists(st.integers(0, 9), max_size=12))
+def test_distinct_is_unique(items):
+    index = torch.tensor(items, dtype=torch.long)
+    expected = index.unique(return_inverse=True)
+    assert all(map(torch.equal, distinct(index, 10), expected))
+
+
+def test_distinct_keeps_the_shape():
+    index = torch.tensor([[3, 1], [1, 7]])
+    items, place = distinct(index, 8)
+    assert items[place].equal(index)

@@ -17,10 +17,10 @@ from lrdgraph.nn.scoring import (
     Messages,
     Paths,
     RelationalScorer,
-    add_to_scores,
     own_transitions,
 )
-from lrdgraph.typing import TRANSITION, Batch, Recommendation, Rows
+from lrdgraph.ragged import distinct
+from lrdgraph.typing import TRANSITION, Batch, Recommendation
 
 
 class LRDRec(SASRec):
@@ -109,37 +109,22 @@ class LRDRec(SASRec):
             typed_mean = self.refresh()
         for conv in self.convs:
             assert isinstance(conv, SoftRGCNConv)
-            states = states + F.gelu(conv.combine(states, typed_mean(states)))
+            states = states + F.gelu(conv.frozen(states, typed_mean))
         return states
 
-    def score(
-        self,
-        states: Tensor,
-        history: Tensor,
-        rows: Rows,
-        paths: Paths,
-        target: Tensor | None = None,
-    ) -> Tensor:
-        """Score the whole catalogue at each row; see :meth:`SASRec.score`.
+    def messages(self, paths: Paths, target: Tensor | None = None) -> list[Messages]:
+        """What the typed edges of the history add; see :meth:`SASRec.messages`.
 
         With ``target``, what an interaction itself contributed to the transitions is
         left out.
         """
-        scores = super().score(states, history, rows, paths, target)
-        messages = [self.messages(paths)]
-        if target is not None and TRANSITION in self.graph.relations:
-            messages.append(self._own_evidence(paths, target))
-        for path, item, value in messages:
-            row = paths.row.index_select(0, path)
-            scores = add_to_scores(scores, row, item, value)
-        return scores
-
-    def messages(self, paths: Paths) -> Messages:
-        """What the typed edges of the history send to the candidates."""
-        item, index = paths.item.unique(return_inverse=True)
+        item, index = distinct(paths.item, self.num_items)
         owner, edge_id = self.graph.edges_from(item)
         degree = torch.bincount(owner, minlength=item.numel())
-        return self.scorer(paths._replace(item=index), self.graph(edge_id), degree)
+        sent = self.scorer(paths._replace(item=index), self.graph(edge_id), degree)
+        if target is None or TRANSITION not in self.graph.relations:
+            return [sent]
+        return [sent, self._own_evidence(paths, target)]
 
     def _own_evidence(self, paths: Paths, target: Tensor) -> Messages:
         """The (negative) share that each row's own interaction has in its target."""
@@ -151,7 +136,9 @@ class LRDRec(SASRec):
         change = self.graph.transition_weight(edge_id, own)
         change = change - self.graph.transition_weight(edge_id)
         gate = self.scorer.gates()[self.graph.relations.index(TRANSITION)]
-        return Messages(path, goal[path], gate[paths.distance[path]] * change)
+        return Messages(
+            paths.row[path], goal[path], gate[paths.distance[path]] * change
+        )
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Losses of a training batch; their sum is to be minimised.

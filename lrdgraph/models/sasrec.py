@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lrdgraph.nn.cross_entropy import catalogue_cross_entropy
 from lrdgraph.nn.encoder.transformer import CausalTransformer
-from lrdgraph.nn.scoring import Paths, add_to_scores, history_paths, last_rows
+from lrdgraph.nn.scoring import Messages, Paths, history_paths, last_rows
 from lrdgraph.typing import Batch, Rows
 
 
@@ -70,13 +71,17 @@ class SASRec(nn.Module):
         padded = F.pad(states, (0, 0, 0, 1))  # [N + 1, C]
         return self.encoder(F.embedding(history, padded), history < self.num_items)
 
+    def messages(self, paths: Paths, target: Tensor | None = None) -> list[Messages]:
+        """What is added to single scores, besides users times items: nothing here.
+
+        Args:
+            paths: What each row sees of its history.
+            target: The item that followed each row, ``[P]``, in training only.
+        """
+        return []
+
     def score(
-        self,
-        states: Tensor,
-        history: Tensor,
-        rows: Rows,
-        paths: Paths,
-        target: Tensor | None = None,
+        self, states: Tensor, history: Tensor, rows: Rows, target: Tensor | None = None
     ) -> Tensor:
         """Score the whole catalogue at each row.
 
@@ -84,14 +89,17 @@ class SASRec(nn.Module):
             states: Item states, with shape ``[N, C]``.
             history: Item indices, padded on the left with ``N``, ``[B, L]``.
             rows: The ``P`` positions to predict after.
-            paths: What each row sees of its history.
             target: The item that followed each row, ``[P]``, in training only.
 
         Returns:
             Scores with shape ``[P, N]``.
         """
+        paths = history_paths(history, rows, self.num_items)
         users = self.user_states(states, history)[rows.batch, rows.slot]
-        return torch.addmm(self.bias, users, states.t())
+        scores = torch.addmm(self.bias, users, states.t())
+        for row, item, value in self.messages(paths, target):
+            scores.view(-1).index_add_(0, row * self.num_items + item, value)
+        return scores
 
     def forward(self, history: Tensor, states: Tensor | None = None) -> Tensor:
         """Score the whole catalogue after each history.
@@ -103,10 +111,8 @@ class SASRec(nn.Module):
         Returns:
             Scores with shape ``[B, N]``.
         """
-        rows = last_rows(history)
-        paths = history_paths(history, rows, self.num_items)
         states = self.item_states() if states is None else states
-        return self.score(states, history, rows, paths)
+        return self.score(states, history, last_rows(history))
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Losses of a training batch; their sum is to be minimised.
@@ -119,10 +125,11 @@ class SASRec(nn.Module):
     def _next_item_loss(self, states: Tensor, batch: Batch) -> Tensor:
         history, rows, target = self._training_rows(batch)
         paths = history_paths(history, rows, self.num_items)
-        scores = self.score(states, history, rows, paths, target)
-        never = scores.new_full(paths.row.shape, -1e4)
-        scores = add_to_scores(scores, paths.row, paths.item, never)
-        total = F.cross_entropy(scores, target, reduction="sum")
+        users = self.user_states(states, history)[rows.batch, rows.slot]
+        never = states.new_full(paths.row.shape, -1e4)
+        seen = Messages(paths.row, paths.item, never)
+        messages = [seen, *self.messages(paths, target)]
+        total = catalogue_cross_entropy(users, states, self.bias, messages, target)
         return total / max(target.numel(), 1)  # a batch may hold nothing but repeats
 
     def _training_rows(self, batch: Batch) -> tuple[Tensor, Rows, Tensor]:

@@ -83,9 +83,17 @@ class RelationDVAE(nn.Module):
         Returns:
             Probabilities with shape ``[E, K + 1]``; column 0 is *none*.
         """
-        source = roles.index_select(0, edge_index[0])
-        difference = roles.index_select(0, edge_index[1]) - source
-        logits = self.directed(difference) + self.squared(difference.square())
+        squared = self.squared.weight
+        # d^2 = a^2 + b^2 - 2ab: only the product is of pairs, all else of single items.
+        alone = roles.square() @ squared.t()
+        source, target = edge_index
+        logits = (
+            (alone + self.directed(roles)).index_select(0, target)
+            + (alone - self.directed(roles)).index_select(0, source)
+            + self.squared.bias
+        )
+        product = roles.index_select(0, source) * roles.index_select(0, target)
+        logits = torch.addmm(logits, product, squared.t(), alpha=-2)
         return torch.softmax(logits, dim=-1)
 
     def item_likelihood(

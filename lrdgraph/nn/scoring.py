@@ -25,13 +25,14 @@ class Paths(NamedTuple):
 
 
 class Messages(NamedTuple):
-    """What reaches each candidate; shapes ``[M]`` each.
+    """What is added to single scores, sorted by row; shapes ``[M]`` each.
 
-    ``path`` it came along, the ``target`` item and the ``value`` added to its score.
+    ``row`` of the prediction, ``item`` that is reached (pairs may repeat), and the
+    ``value`` added to its score.
     """
 
-    path: Tensor
-    target: Tensor
+    row: Tensor
+    item: Tensor
     value: Tensor
 
 
@@ -57,47 +58,16 @@ def history_paths(history: Tensor, rows: Rows, padding: int) -> Paths:
 
 
 def own_transitions(paths: Paths, window: int, num_items: int) -> Tensor:
-    """How many counted transitions each path owes to the interaction it predicts.
+    """Which paths' items have a counted transition of the interaction that follows.
 
-    The target of a row was counted once for each of the last ``window`` items of its
-    history, so a path owns as many as that window holds of the path's item.
+    The target of a row was counted once for each different item among the last
+    ``window`` of its history (see :class:`~lrdgraph.transforms.Transitions`).
 
     Returns:
-        Counts with shape ``[Q]``.
+        1 or 0, as floating point, with shape ``[Q]``.
     """
     key = paths.row * num_items + paths.item
-    groups, group = key.unique(return_inverse=True)
-    near = group[paths.distance < window]
-    return torch.bincount(near, minlength=groups.numel())[group]
-
-
-def add_to_scores(scores: Tensor, row: Tensor, item: Tensor, value: Tensor) -> Tensor:
-    """Add values to single scores, in place.
-
-    Args:
-        scores: Scores of the catalogue, with shape ``[P, N]``; they are overwritten.
-        row: Row of each value, with shape ``[M]``.
-        item: Item of each value, with shape ``[M]``; pairs may repeat.
-        value: What to add, with shape ``[M]``.
-    """
-    result: Tensor = _AddToScores.apply(scores, row * scores.size(1) + item, value)
-    return result
-
-
-class _AddToScores(torch.autograd.Function):
-    """``index_add_`` without the copies of all scores that autograd makes of it."""
-
-    @staticmethod
-    def forward(ctx, scores: Tensor, place: Tensor, value: Tensor) -> Tensor:  # type: ignore[no-untyped-def]  # noqa: D102
-        ctx.mark_dirty(scores)
-        ctx.save_for_backward(place)
-        scores.view(-1).index_add_(0, place, value)
-        return scores
-
-    @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, Tensor]:  # type: ignore[no-untyped-def]  # noqa: D102
-        (place,) = ctx.saved_tensors
-        return grad, None, grad.reshape(-1).index_select(0, place)
+    return torch.isin(key, key[paths.distance < window]).float()
 
 
 class RelationalScorer(nn.Module):
@@ -137,8 +107,9 @@ class RelationalScorer(nn.Module):
         table = edges.weight @ self.gates()  # [E, L]: one scalar an edge and distance
         first = degree.cumsum(0) - degree
         path, edge = ragged_arange(first[paths.item], degree[paths.item])
+        row = paths.row.index_select(0, path)
         # index_select, here and elsewhere: its backward pass is three times as fast as
         # that of plain indexing on a processor.
         cell = edge * table.size(1) + paths.distance.index_select(0, path)
         value = table.flatten().index_select(0, cell)
-        return Messages(path, edges.edge_index[1].index_select(0, edge), value)
+        return Messages(row, edges.edge_index[1].index_select(0, edge), value)

@@ -13,13 +13,15 @@ class Transitions(BaseTransform):
     """Adds the relation ``transition``: pairs of items that users took in this order.
 
     Whenever a user's item comes at most ``window`` steps after another one, that pair
-    is counted once, so the first item leads to each of the ``window`` next ones. Only
-    training interactions count, and an item never leads to itself.
+    is counted, so the first item leads to each of the ``window`` next ones. An
+    interaction counts once for each different item before it, however often that item
+    was repeated. Only training interactions count, and an item never leads to itself.
 
     Sets ``edge_index [2, E]``, sorted by source, then by target, ``count [E]`` (int64)
     and ``window`` on ``data['item', 'transition', 'item']``, and
     ``data['item'].count [N]`` (int64), the number of training interactions of each
-    item. Time and memory are ``O(M * window)`` for ``M`` interactions.
+    item. Memory is ``O(M * window)`` and time
+    ``O(M * window^2)`` for ``M`` interactions.
 
     Args:
         window: Largest number of steps from the first item to the second (default: 3).
@@ -60,6 +62,8 @@ class Transitions(BaseTransform):
         for lag in range(1, self.window + 1):
             source, target = item[:-lag], item[lag:]
             counted = (user[:-lag] == user[lag:]) & (source != target)
+            for nearer in range(1, lag):
+                counted &= source != item[lag - nearer : -nearer]
             pairs.append(source[counted] * num_items + target[counted])
         return torch.cat(pairs)
 

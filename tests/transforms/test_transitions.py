@@ -34,10 +34,9 @@ def naive(histories: list[list[int]], window: int) -> Counter[tuple[int, int]]:
     found = Counter()
     for items in histories:
         train = items[:-2] if len(items) >= 3 else items
-        for step, source in enumerate(train):
-            for target in train[step + 1 : step + 1 + window]:
-                if source != target:
-                    found[source, target] += 1
+        for step, target in enumerate(train):
+            for source in set(train[max(0, step - window) : step]) - {target}:
+                found[source, target] += 1
     return found
 
 

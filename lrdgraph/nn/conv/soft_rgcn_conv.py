@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn.inits import glorot, zeros
 
-from lrdgraph.nn.conv.typed_mean import typed_mean
+from lrdgraph.nn.conv.typed_mean import FrozenTypedMean, typed_mean
 
 
 class SoftRGCNConv(nn.Module):
@@ -61,11 +61,14 @@ class SoftRGCNConv(nn.Module):
         Returns:
             New item states, with shape ``[N, out_channels]``.
         """
-        return self.combine(x, typed_mean(x, edge_index, edge_weight))
+        means = typed_mean(x, edge_index, edge_weight)
+        return self._combine(x, torch.einsum("rb,rnc->bnc", self.comp, means))
 
-    def combine(self, x: Tensor, means: Tensor) -> Tensor:
-        """New states ``[N, out_channels]`` from old ones and ``means [R, N, C]``."""
-        mixed = torch.einsum("rb,rnc->bnc", self.comp, means)
+    def frozen(self, x: Tensor, mean: FrozenTypedMean) -> Tensor:
+        """:meth:`forward` over edges of constant weight, much faster."""
+        return self._combine(x, mean(x, self.comp))
+
+    def _combine(self, x: Tensor, mixed: Tensor) -> Tensor:
         return x @ self.root + (mixed @ self.weight).sum(0) + self.bias
 
     def __repr__(self) -> str:

@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+NUM_GROUPS = 4
+"""Groups that a batch is encoded in. More would save few slots."""
+
 
 class CausalTransformer(nn.Module):
     r"""A pre-norm Transformer in which a slot sees itself and earlier ones.
@@ -53,7 +56,7 @@ class CausalTransformer(nn.Module):
                 are padded on the left.
 
         Returns:
-            User states after each slot, with shape ``[B, L, C]``.
+            User states after each slot, with shape ``[B, L, C]``; 0 after padding.
 
         Raises:
             ValueError: If there are more than ``max_length`` slots.
@@ -64,8 +67,18 @@ class CausalTransformer(nn.Module):
                 f"'states' needs to have at most {max_length} slots in "
                 f"'CausalTransformer' (got {length})"
             )
-        slots = torch.arange(max_length - length, max_length, device=states.device)
-        hidden = self.dropout(states + self.position(slots))
+        encoded = torch.zeros_like(states)
+        # Histories of similar length go together, without the slots that none fills.
+        for rows in mask.sum(dim=1).argsort().chunk(NUM_GROUPS):
+            first = length - int(mask[rows].sum(dim=1).max())
+            if first < length:
+                part = rows.unsqueeze(1), torch.arange(first, length)
+                encoded[part] = self._encode(states[part], mask[part])
+        return encoded * mask.unsqueeze(-1)
+
+    def _encode(self, states: Tensor, mask: Tensor) -> Tensor:
+        position = self.position.weight[self.position.num_embeddings - mask.size(1) :]
+        hidden = self.dropout(states + position)
         return self.layers(hidden, mask=self._attention_mask(mask))
 
     def _attention_mask(self, mask: Tensor) -> Tensor:

@@ -45,10 +45,26 @@ def test_means_are_those_of_a_naive_loop(edges):
 def test_frozen_means_and_their_gradient_are_the_same(edges):
     edge_index, edge_weight = as_tensors(edges)
     x = torch.randn(NUM_ITEMS, 2, requires_grad=True)
-    direction = torch.randn(3, NUM_ITEMS, 2)
-    free = typed_mean(x, edge_index, edge_weight)
-    frozen = FrozenTypedMean(edge_index, edge_weight, NUM_ITEMS)(x)
+    comp = torch.randn(3, 4, requires_grad=True)
+    direction = torch.randn(4, NUM_ITEMS, 2)
+    free = torch.einsum("rb,rnc->bnc", comp, typed_mean(x, edge_index, edge_weight))
+    frozen = FrozenTypedMean(edge_index, edge_weight, NUM_ITEMS)(x, comp)
     assert torch.allclose(frozen, free, atol=1e-6)
+    expected = torch.autograd.grad((free * direction).sum(), (x, comp))
+    found = torch.autograd.grad((frozen * direction).sum(), (x, comp))
+    for one, other in zip(found, expected, strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
+
+
+def test_frozen_edges_need_no_order():
+    torch.manual_seed(0)
+    edge_index = torch.tensor([[3, 0, 1, 0], [1, 2, 0, 1]])
+    weight, comp = torch.rand(4, 3), torch.eye(3)
+    x = torch.randn(NUM_ITEMS, 2, requires_grad=True)
+    free = typed_mean(x, edge_index, weight)
+    frozen = FrozenTypedMean(edge_index, weight, NUM_ITEMS)(x, comp)
+    assert torch.allclose(frozen, free, atol=1e-6)
+    direction = torch.randn_like(free)
     (expected,) = torch.autograd.grad((free * direction).sum(), x)
     (found,) = torch.autograd.grad((frozen * direction).sum(), x)
     assert torch.allclose(found, expected, atol=1e-5)
@@ -58,7 +74,8 @@ def test_tiny_shares_are_dropped():
     edge_index = torch.tensor([[0, 1], [2, 2]])
     weight = torch.tensor([[1.0], [5e-4]])
     x = torch.eye(3)
-    mean = FrozenTypedMean(edge_index, weight, 3)(x)[0, 2]
+    comp = torch.eye(1)
+    mean = FrozenTypedMean(edge_index, weight, 3)(x, comp)[0, 2]
     assert torch.allclose(mean, torch.tensor([1 / 1.0005, 0, 0]))
-    kept = FrozenTypedMean(edge_index, weight, 3, min_share=0.0)(x)
+    kept = FrozenTypedMean(edge_index, weight, 3, min_share=0.0)(x, comp)
     assert torch.allclose(kept, typed_mean(x, edge_index, weight))

@@ -28,7 +28,7 @@ def last_slots(num_items: int, length: int = LENGTH) -> Tensor:
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.integers(0, LENGTH), st.integers(1, LENGTH - 1))
+@given(st.integers(1, LENGTH), st.integers(1, LENGTH - 1))
 def test_later_items_do_not_change_earlier_states(num_items, slot):
     states, mask = random_states(1, LENGTH), last_slots(num_items)
     changed = states.clone()
