@@ -13,7 +13,6 @@ import time
 import warnings
 from pathlib import Path
 
-import networkx as nx
 import numpy as np
 import torch
 from pytorch_lightning import seed_everything
@@ -144,8 +143,8 @@ for shopper in (3, 40, 700):
             )
 
 # 5. The graph goes out into the world.
+graph.save(args.out / "relations.gexf", min_prob=0.5)
 network = graph.to_networkx(min_prob=0.5)
-nx.write_graphml(network, args.out / "relations.graphml")
 device = data["item"].id[
     int(pairs[0, gold == data.gold_relations.index("accessory")][0])
 ]
@@ -153,6 +152,6 @@ axes = plot_neighborhood(graph, device, relations=graph.latent_relations[1:])
 axes.figure.savefig(args.out / "neighborhood.png", dpi=150, bbox_inches="tight")
 print(
     f"\n5. Wrote {network.number_of_nodes()} items and {network.number_of_edges()} "
-    f"typed edges to {args.out / 'relations.graphml'},\n   a picture to "
+    f"typed edges to {args.out / 'relations.gexf'},\n   a picture to "
     f"{args.out / 'neighborhood.png'}. {time.perf_counter() - started:.0f} s in all."
 )

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import HeteroData
 
+from lrdgraph import convert
 from lrdgraph.candidates import relation_pairs, unite
 from lrdgraph.nn.dvae import RelationDVAE
 from lrdgraph.ragged import distinct, ragged_arange
 from lrdgraph.typing import NONE, TRANSITION, Neighbor, TypedEdges
-
-if TYPE_CHECKING:
-    import networkx as nx
 
 
 class LatentRelationGraph(nn.Module):
@@ -279,17 +275,11 @@ class LatentRelationGraph(nn.Module):
         ]
         return sorted(found, key=lambda n: -n.probability)[:k]
 
-    def to_data(self, min_prob: float = 0.5) -> HeteroData:
-        """See :func:`lrdgraph.convert.to_data`."""
-        from lrdgraph.convert import to_data
-
-        return to_data(self, min_prob)
-
-    def to_networkx(self, min_prob: float = 0.5) -> nx.MultiDiGraph:
-        """See :func:`lrdgraph.convert.to_networkx`."""
-        from lrdgraph.convert import to_networkx
-
-        return to_networkx(self, min_prob)
+    # The graph going out: the functions of lrdgraph.convert, as methods.
+    save = convert.save
+    to_data = convert.to_data
+    to_frame = convert.to_frame
+    to_networkx = convert.to_networkx
 
     def __repr__(self) -> str:
         return (

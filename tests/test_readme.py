@@ -46,6 +46,7 @@ def test_own_shop(capsys):
     assert "Reason(item=" in printed
     assert "Neighbor(item=" in printed
     assert set(names["network"].nodes) == ids
+    assert Path("relations.gexf").exists()
 
 
 def test_places_exist():

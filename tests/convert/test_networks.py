@@ -6,11 +6,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
-from torch_geometric.data import HeteroData
 
 from lrdgraph import LatentRelationGraph
 from lrdgraph.convert import to_data, to_networkx
-from lrdgraph.transforms import TextKNN
 
 TEXTS = [
     "Stift „Grün“ & 筆 🖊",
@@ -30,26 +28,8 @@ READABLE = [
 ]
 
 
-def make_graph(texts: list[str]) -> LatentRelationGraph:
-    """A graph with text neighbours, transitions and two latent relations."""
-    generator = torch.Generator().manual_seed(0)
-    data = HeteroData()
-    data["item"].num_nodes = len(texts)
-    data["item"].id = [f"B{index:03d}" for index in range(len(texts))]
-    data["item"].text = texts
-    data["item"].x = torch.randn(len(texts), 8, generator=generator)
-    data = TextKNN(k=3)(data)
-    transition = data["item", "transition", "item"]
-    transition.edge_index = torch.tensor([[0, 0, 4], [1, 5, 0]])
-    transition.count = torch.tensor([3, 1, 2])
-    transition.window = 3
-    data["item"].count = torch.ones(len(texts), dtype=torch.long)
-    torch.manual_seed(0)
-    return LatentRelationGraph(data, num_latent=2)
-
-
 @pytest.fixture(scope="module")
-def graph() -> LatentRelationGraph:
+def graph(make_graph) -> LatentRelationGraph:
     return make_graph(TEXTS)
 
 
@@ -66,8 +46,9 @@ def likely(graph: LatentRelationGraph, min_prob: float) -> dict[tuple, float]:
 
 
 @given(st.floats(0, 1))
-def test_both_hold_the_pairs_that_are_likely_enough(min_prob: float) -> None:
-    graph = make_graph(TEXTS)
+def test_both_hold_the_pairs_that_are_likely_enough(
+    graph: LatentRelationGraph, min_prob: float
+) -> None:
     expected = likely(graph, min_prob)
     data = to_data(graph, min_prob)
     assert [name for _, name, _ in data.edge_types] == list(graph.relations)
@@ -113,6 +94,17 @@ def test_every_item_is_a_node_even_without_edges(graph: LatentRelationGraph) -> 
     assert multigraph.number_of_edges() == 0
 
 
+def test_chosen_items_come_with_what_they_lead_to(
+    graph: LatentRelationGraph,
+) -> None:
+    multigraph = to_networkx(graph, items=["B004", "B000"], relations=["transition"])
+    assert sorted(multigraph) == ["B000", "B001", "B004"]
+    assert sorted(multigraph.edges()) == [("B000", "B001"), ("B004", "B000")]
+    data = to_data(graph, items=["B000"], relations=["transition"], top_k=1)
+    assert data["item"].num_nodes == len(TEXTS)
+    assert data["item", "transition", "item"].edge_index.tolist() == [[0], [1]]
+
+
 def test_relations_can_be_chosen(graph: LatentRelationGraph) -> None:
     multigraph = to_networkx(graph, 0.0, relations=["latent_2", "transition"])
     found = {name for _, _, name in multigraph.edges(data="relation")}
@@ -141,7 +133,7 @@ def _edges(multigraph: nx.MultiDiGraph) -> dict[tuple[str, str, str], float]:
 
 
 @given(st.text(st.characters(codec=None, exclude_characters="\r"), max_size=20))
-def test_any_text_survives_graphml(text: str) -> None:
+def test_any_text_survives_graphml(make_graph, text: str) -> None:
     multigraph = to_networkx(make_graph([text] * 6), relations=[])
     written = "\n".join(nx.generate_graphml(multigraph))
     again = nx.parse_graphml(written, force_multigraph=True)
@@ -157,27 +149,11 @@ def _is_illegal(letter: str) -> bool:
     )
 
 
-@pytest.mark.parametrize("min_prob", [-0.1, 1.5, float("nan")])
-@pytest.mark.parametrize("convert", [to_data, to_networkx])
-def test_min_prob_out_of_range(
-    graph: LatentRelationGraph, convert, min_prob: float
-) -> None:
-    message = rf"'min_prob' needs to be from 0 to 1 \(got {min_prob}\)"
-    with pytest.raises(ValueError, match=message):
-        convert(graph, min_prob)
-
-
-def test_unknown_relation_names_the_known(graph: LatentRelationGraph) -> None:
-    message = r"'text_knn', 'transition', 'latent_1', 'latent_2'.*got 'latent_3'"
-    with pytest.raises(KeyError, match=message):
-        to_networkx(graph, relations=["text_knn", "latent_3"])
-
-
-def test_a_relation_without_likely_pairs_stays_in_the_data() -> None:
+def test_a_relation_without_likely_pairs_stays_in_the_data(make_graph) -> None:
     graph = make_graph(TEXTS)
 
-    def nothing() -> Tensor:
-        return torch.zeros(graph.num_edges, len(graph.relations))
+    def nothing(edge_id: Tensor) -> Tensor:
+        return torch.zeros(edge_id.numel(), len(graph.relations))
 
     graph.probability = nothing
     data = to_data(graph)
