@@ -72,7 +72,7 @@ def test_direction(described: list[Description]) -> None:
 def test_names(described: list[Description]) -> None:
     names = [one.name for one in described]
     assert names[0] == "next: ink, refill"
-    assert names[1] == "laser"  # nobody buys a printer after its cartridge
+    assert names[1] == "rarely: laser"  # nobody buys a printer after its cartridge
     assert names[2] == "rarely: other brand"
     assert names[3] == "latent_4"
 
