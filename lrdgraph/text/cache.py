@@ -15,8 +15,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
-from tqdm import tqdm
 
+from lrdgraph.text.progress import progress_bar
 from lrdgraph.text.vectors import check_vectors
 
 
@@ -117,18 +117,13 @@ class VectorCache:
     def _embed(self, missing: dict[bytes, str]) -> None:
         """Embed new texts, chunk by chunk, longest first to keep padding low."""
         order = sorted(missing, key=lambda key: -len(missing[key]))
-        with tqdm(
-            total=len(order),
-            desc="New texts",
-            unit=" texts",
-            disable=None if self.progress and order else True,
-        ) as progress_bar:
+        with progress_bar(len(order), "New texts", shown=self.progress) as bar:
             for start in range(0, len(order), self.chunk_size):
                 keys = order[start : start + self.chunk_size]
                 texts = [missing[key] for key in keys]
                 vectors = check_vectors(self.encoder(texts), texts, "VectorCache")
                 self._keep(self._write_shard(keys, vectors.cpu()), keys, vectors.cpu())
-                progress_bar.update(len(keys))
+                bar.update(len(keys))
 
     def _gather(self, keys: list[bytes]) -> Tensor:
         """Collect vectors by key: ``[len(keys), C]``."""

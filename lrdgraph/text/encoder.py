@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from tqdm import tqdm
 
 from lrdgraph.text.checkpoint import Checkpoint, find_checkpoint
+from lrdgraph.text.progress import progress_bar
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -102,11 +102,11 @@ class TextEncoder:
         vectors = torch.zeros(len(texts), self._model.config.hidden_size)
         order = sorted(range(len(texts)), key=lambda row: -len(tokens[row]))
         order = [row for row in order if tokens[row]]  # longest first
-        with self._progress_bar(len(order)) as progress_bar:
+        with progress_bar(len(order), "Embedding", shown=self.progress) as bar:
             for start in range(0, len(order), self.batch_size):
                 rows = order[start : start + self.batch_size]
                 vectors[rows] = self._embed([tokens[row] for row in rows])
-                progress_bar.update(len(rows))
+                bar.update(len(rows))
         return vectors
 
     @torch.no_grad()
@@ -136,15 +136,6 @@ class TextEncoder:
             return []
         limit = min(self.max_length, self._tokenizer.model_max_length)
         return self._tokenizer(texts, truncation=True, max_length=limit)["input_ids"]
-
-    def _progress_bar(self, total: int) -> tqdm:
-        return tqdm(
-            total=total,
-            desc="Embedding",
-            unit=" texts",
-            leave=False,
-            disable=None if self.progress else True,
-        )
 
     @cached_property
     def _checkpoint(self) -> Checkpoint:

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from lrdgraph.text.http import EndpointError, excerpt, post_json
+from lrdgraph.text.progress import progress_bar
 from lrdgraph.text.vectors import check_vectors
 
 
@@ -94,7 +94,7 @@ class EndpointEncoder:
         if not texts:
             return self._embed(["text"])[:0]
         batches: list[Tensor] = []
-        with self._progress_bar(len(texts)) as progress_bar:
+        with progress_bar(len(texts), "Embedding", shown=self.progress) as bar:
             for start in range(0, len(texts), self.batch_size):
                 batch = texts[start : start + self.batch_size]
                 batches.append(self._embed(batch))
@@ -103,7 +103,7 @@ class EndpointEncoder:
                         f"vectors of {batches[-1].size(1)} numbers after vectors of "
                         f"{batches[0].size(1)}"
                     )
-                progress_bar.update(len(batch))
+                bar.update(len(batch))
         return torch.cat(batches)
 
     def _embed(self, texts: list[str]) -> Tensor:
@@ -146,15 +146,6 @@ class EndpointEncoder:
         return EndpointError(
             f"{self.base_url}/embeddings needs to answer with one vector for each "
             f"text, all of one size and finite, for model {self.model!r} (got {got})"
-        )
-
-    def _progress_bar(self, total: int) -> tqdm:
-        return tqdm(
-            total=total,
-            desc="Embedding",
-            unit=" texts",
-            leave=False,
-            disable=None if self.progress else True,
         )
 
 

@@ -1,0 +1,20 @@
+"""The bar that whatever embeds texts shows."""
+
+from tqdm import tqdm
+
+
+def progress_bar(total: int, name: str, *, shown: bool) -> tqdm:
+    """A bar that counts texts, on a terminal only; one inside another one vanishes.
+
+    Args:
+        total: texts to come; without any there is no bar.
+        name: what is done with them.
+        shown: False for no bar at all.
+    """
+    return tqdm(
+        total=total,
+        desc=name,
+        unit=" texts",
+        leave=None,  # where it is the outermost
+        disable=None if shown and total else True,
+    )
