@@ -13,7 +13,7 @@ import pandas as pd
 from torch_geometric.data import HeteroData
 
 from lrdgraph.datasets.assemble import assemble
-from lrdgraph.datasets.base import ItemDataset, Transform
+from lrdgraph.datasets.base import SharedValueDataset, Transform
 from lrdgraph.datasets.cleaning import clean_text, join_text
 from lrdgraph.datasets.files import read_lines
 
@@ -76,7 +76,7 @@ _SCRIPT = "getTime"
 _ASIN = re.compile(r"""['"]asin['"]: ?['"](\w+)['"]""")
 
 
-class AmazonReviews(ItemDataset):
+class AmazonReviews(SharedValueDataset):
     """A category of Amazon's product reviews, from the raw files of any release.
 
     The releases are `2014 <https://cseweb.ucsd.edu/~jmcauley/datasets/amazon/links.html>`_
@@ -128,9 +128,13 @@ class AmazonReviews(ItemDataset):
             )
         self.name = name
         self.release = release
-        self.max_partners = max_partners
         super().__init__(
-            root, transform, pre_transform, force_reload=force_reload, cache=cache
+            root,
+            transform,
+            pre_transform,
+            max_partners=max_partners,
+            force_reload=force_reload,
+            cache=cache,
         )
 
     @property

@@ -156,6 +156,39 @@ class ItemDataset(InMemoryDataset):
         return data
 
 
+class SharedValueDataset(ItemDataset):
+    """An :class:`ItemDataset` that links the items which share a value, as a brand.
+
+    Args:
+        root: Folder of the raw files; see :class:`ItemDataset`.
+        transform: Applied at every access.
+        pre_transform: Applied once, before the result is stored.
+        max_partners: Most partners of an item by one shared value (default: 30).
+        force_reload: Whether to read the raw files again.
+        cache: Folder of the stored result.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        transform: Transform | None = None,
+        pre_transform: Transform | None = None,
+        *,
+        max_partners: int = 30,
+        force_reload: bool = False,
+        cache: str | Path | None = None,
+    ) -> None:
+        self.max_partners = max_partners
+        super().__init__(
+            root, transform, pre_transform, force_reload=force_reload, cache=cache
+        )
+
+    @property
+    def name_and_arguments(self) -> tuple[str, ...]:
+        """What, beside the raw files, decides the result."""
+        return type(self).__name__, str(self.max_partners)
+
+
 def _read(path: Path) -> HeteroData | None:
     """The stored data, or nothing if there is none that can be read."""
     if not path.exists():

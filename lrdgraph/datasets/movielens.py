@@ -9,7 +9,7 @@ import pandas as pd
 from torch_geometric.data import HeteroData
 
 from lrdgraph.datasets.assemble import assemble
-from lrdgraph.datasets.base import ItemDataset, Transform
+from lrdgraph.datasets.base import SharedValueDataset
 from lrdgraph.datasets.files import read_lines
 from lrdgraph.datasets.shared import shared_value_pairs
 
@@ -41,7 +41,7 @@ _SHARED_NAME = {name: kind for kind, names in _SHARED.items() for name in names}
 _TITLE = re.compile(r"^(?P<name>.*?)(, (?P<article>The|A|An))?( \((?P<year>\d{4})\))?$")
 
 
-class MovieLens(ItemDataset):
+class MovieLens(SharedValueDataset):
     """Movie ratings of `MovieLens <https://grouplens.org/datasets/movielens/>`_.
 
     Which release it is, is seen by the files: 100K has ``u.data`` and ``u.item``, 1M
@@ -72,26 +72,6 @@ class MovieLens(ItemDataset):
         FileNotFoundError: If the files of neither release are there.
         ValueError: If a file does not have its release's columns.
     """
-
-    def __init__(
-        self,
-        root: str | Path,
-        transform: Transform | None = None,
-        pre_transform: Transform | None = None,
-        *,
-        max_partners: int = 30,
-        force_reload: bool = False,
-        cache: str | Path | None = None,
-    ) -> None:
-        self.max_partners = max_partners
-        super().__init__(
-            root, transform, pre_transform, force_reload=force_reload, cache=cache
-        )
-
-    @property
-    def name_and_arguments(self) -> tuple[str, ...]:
-        """What, beside the raw files, decides the result."""
-        return "MovieLens", str(self.max_partners)
 
     @property
     def raw_urls(self) -> Mapping[str, None]:

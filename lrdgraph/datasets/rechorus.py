@@ -12,7 +12,7 @@ from torch import Tensor
 from torch_geometric.data import HeteroData
 
 from lrdgraph.datasets.assemble import assemble
-from lrdgraph.datasets.base import ItemDataset, Transform
+from lrdgraph.datasets.base import SharedValueDataset
 from lrdgraph.datasets.cleaning import value_at
 from lrdgraph.datasets.files import read_lines
 from lrdgraph.typing import TEST, TRAIN, VAL
@@ -21,7 +21,7 @@ _PARTS = {"train.csv": TRAIN, "dev.csv": VAL, "test.csv": TEST}
 _OPTIONAL = ("item_meta.csv", "*.text", "*.item2index")
 
 
-class ReChorus(ItemDataset):
+class ReChorus(SharedValueDataset):
     """A folder in the format of `ReChorus <https://github.com/THUwangcy/ReChorus>`_.
 
     It holds, separated by tabs:
@@ -55,26 +55,6 @@ class ReChorus(ItemDataset):
             not in the catalogue, or a user has two lists of negatives in a file.
         FileNotFoundError: If ``train.csv``, ``dev.csv`` or ``test.csv`` is missing.
     """
-
-    def __init__(
-        self,
-        root: str | Path,
-        transform: Transform | None = None,
-        pre_transform: Transform | None = None,
-        *,
-        max_partners: int = 30,
-        force_reload: bool = False,
-        cache: str | Path | None = None,
-    ) -> None:
-        self.max_partners = max_partners
-        super().__init__(
-            root, transform, pre_transform, force_reload=force_reload, cache=cache
-        )
-
-    @property
-    def name_and_arguments(self) -> tuple[str, ...]:
-        """What, beside the raw files, decides the result."""
-        return "ReChorus", str(self.max_partners)
 
     @property
     def raw_urls(self) -> Mapping[str, None]:
