@@ -25,7 +25,7 @@ def count_habits(data: HeteroData, key: Tensor) -> Tensor:
         19 lags and ``M`` interactions.
     """
     counts = torch.zeros(key.numel(), len(LAGS) + 1)
-    store = data["user", "interacts", "item"] if data.node_types.count("user") else {}
+    store = data["user", "interacts", "item"] if "user" in data.node_types else {}
     if "split" not in store or not key.numel():
         return counts
     num_items = data["item"].num_nodes
