@@ -54,7 +54,8 @@ def unite(data: HeteroData) -> Candidates:
 
     Raises:
         ValueError: If the items lack text vectors, if those are of the wrong shape or
-            not finite, or if no relation has a single pair.
+            not finite, if no relation has a single pair, or if a relation is called
+            ``transition`` and has not been counted.
     """
     _check_vectors(data)
     if not relation_pairs(data):
@@ -62,6 +63,7 @@ def unite(data: HeteroData) -> Candidates:
             "the graph needs at least one candidate pair (got no item-item relation "
             "with an edge): apply lrdgraph.transforms.TextKNN or Transitions first"
         )
+    _check_transitions(data)
     num_items, pairs = data["item"].num_nodes, relation_pairs(data)
     keys = {name: pair[0] * num_items + pair[1] for name, pair in pairs.items()}
     key = torch.cat(list(keys.values())).unique()
@@ -115,4 +117,17 @@ def _check_vectors(data: HeteroData) -> None:
         raise ValueError(
             f"'x' needs to be finite (got {x[row, column]} for item "
             f"{data['item'].id[row]!r})"
+        )
+
+
+def _check_transitions(data: HeteroData) -> None:
+    if TRANSITION not in relation_pairs(data):
+        return
+    pairs, items = data["item", TRANSITION, "item"], data["item"]
+    if not {"count", "window"} <= set(pairs.keys()) or "count" not in items:
+        raise ValueError(
+            f"the relation {TRANSITION!r} needs 'count' and 'window', and the items "
+            f"'count', as lrdgraph.transforms.Transitions sets them (got the relation "
+            f"with {sorted(pairs.keys())}, items with {sorted(items.keys())}): give a "
+            "relation of your own another name"
         )

@@ -14,6 +14,7 @@ from lrdgraph.testing import make_shop
 from lrdgraph.transforms import LeaveOneOut, Transitions
 
 NUM_ITEMS = 5
+TRANSITIONS = ("item", "transition", "item")
 
 
 def good() -> HeteroData:
@@ -49,6 +50,10 @@ def empty_relation(data: HeteroData) -> None:
     data["item", "bought", "item"].edge_index = torch.empty(2, 0, dtype=torch.long)
 
 
+def uncounted_transitions(data: HeteroData) -> None:
+    data[TRANSITIONS].edge_index = torch.tensor([[0], [1]])
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -59,6 +64,11 @@ def empty_relation(data: HeteroData) -> None:
         (minus_infinity, r"'x' needs to be finite \(got -inf for item 'i3'\)"),
         (no_relation, r"at least one candidate pair \(got no .*TextKNN or Transitions"),
         (empty_relation, r"at least one candidate pair \(got no item-item relation"),
+        (
+            uncounted_transitions,
+            r"'transition' needs 'count' and 'window', .*Transitions.*"
+            r"\(got the relation with \['edge_index'\], .*another name",
+        ),
     ],
 )
 def test_graph_of_bad_data(spoil: Callable[[HeteroData], None], message: str):
@@ -68,11 +78,22 @@ def test_graph_of_bad_data(spoil: Callable[[HeteroData], None], message: str):
         LatentRelationGraph(data)
 
 
+@pytest.mark.parametrize(
+    ("place", "key"),
+    [(TRANSITIONS, "count"), (TRANSITIONS, "window"), ("item", "count")],
+)
+def test_half_counted_transitions(place: tuple[str, ...] | str, key: str):
+    data = Transitions()(good())
+    del data[place][key]
+    with pytest.raises(ValueError, match=r"'transition' needs 'count' and 'window'"):
+        LatentRelationGraph(data)
+
+
 def test_empty_relation_beside_another_is_no_relation():
     data = good()
     nothing = torch.empty(2, 0, dtype=torch.long)
     data["item", "viewed", "item"].edge_index = nothing
-    data["item", "transition", "item"].edge_index = nothing
+    data[TRANSITIONS].edge_index = nothing
     graph = LatentRelationGraph(data, num_latent=0)
     assert graph.relations == ("bought",)
     LRDRec(graph).recommend(["i0"])
