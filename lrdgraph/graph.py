@@ -55,6 +55,7 @@ class LatentRelationGraph(nn.Module):
     transitions: Tensor
     popularity: Tensor
     lags: Tensor
+    cumulative_weight: Tensor
 
     def __init__(
         self, data: HeteroData, num_latent: int = 8, state_channels: int = 64
@@ -133,11 +134,9 @@ class LatentRelationGraph(nn.Module):
         Three quarters are drawn in proportion to the shoppers who went from source to
         target, the rest uniformly.
         """
-        places = self.static.nonzero().squeeze(-1)
-        followed = self.lags[places, :-1].sum(dim=1)
-        uniform = torch.full_like(followed, 1 / followed.numel())
-        weight = 3 * followed / followed.sum().clamp(min=1) + uniform
-        return places[torch.multinomial(weight, num_pairs, replacement=True)]
+        total = int(self.cumulative_weight[-1])
+        drawn = torch.randint(total, (num_pairs,), device=self.x.device)
+        return torch.searchsorted(self.cumulative_weight, drawn, right=True)
 
     def posterior(self, edge_id: Tensor) -> Tensor:
         """``q(r | i, j)`` of pairs ``edge_id [M]``, ``[M, K + 1]``, differentiable."""

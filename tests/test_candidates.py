@@ -55,6 +55,28 @@ def test_pairs_are_united_as_in_a_naive_loop(histories, bought, viewed):
         assert scale == pytest.approx(max(1, leaving[i] * coming[j]) ** -0.25)
 
 
+@settings(deadline=None)
+@given(histories, pairs.filter(len))
+def test_sampling_weights_are_three_quarters_followed_and_one_quarter_equal(
+    histories, bought
+):
+    data = LeaveOneOut()(make_shop(histories, NUM_ITEMS, {"bought": bought}))
+    found = unite(Transitions(window=2)(data))
+    followed = [
+        sum(row[:-1]) if static else 0
+        for row, static in zip(found.lags.tolist(), found.static, strict=True)
+    ]
+    everyone = sum(followed) or 1
+    expected = [
+        3 * count / everyone + 1 / len(bought) if static else 0
+        for count, static in zip(followed, found.static, strict=True)
+    ]
+    running = found.cumulative_weight
+    assert running.dtype == torch.long
+    share = running.diff(prepend=running.new_zeros(1)) / running[-1]
+    assert share.tolist() == pytest.approx([w / sum(expected) for w in expected])
+
+
 def test_relations_between_other_things_and_empty_ones_are_no_candidates():
     data = make_shop([[0, 1]], NUM_ITEMS, {"bought": [(0, 1)]})
     data["item", "empty", "item"].edge_index = torch.empty(2, 0, dtype=torch.long)

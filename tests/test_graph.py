@@ -94,13 +94,24 @@ def test_gradient_reaches_the_dvae(graph):
 
 def test_sampled_pairs_are_static_and_mostly_followed(graph):
     torch.manual_seed(0)
-    sampled = graph.sample_pairs(4000)
-    assert graph.static[sampled].all()
-    drawn = torch.bincount(sampled, minlength=graph.num_edges) / 4000
+    sampled = graph.sample_pairs(100_000)
+    drawn = torch.bincount(sampled, minlength=graph.num_edges) / 100_000
     followed = graph.lags[:, :-1].sum(1) * graph.static
     expected = (3 * followed / followed.sum() + graph.static / graph.static.sum()) / 4
-    assert torch.allclose(drawn, expected, atol=0.03)
+    assert torch.allclose(drawn, expected, atol=0.01)
+    assert not drawn[~graph.static].any()
     assert (drawn[graph.static] > 0).all()
+
+
+def test_pairs_are_sampled_from_more_than_a_float_can_count(graph):
+    torch.manual_seed(0)
+    num_pairs = 2**24 + 1  # each of the same weight
+    graph.cumulative_weight = torch.arange(1, num_pairs + 1)
+    sampled = graph.sample_pairs(10_000)
+    quarter = torch.bincount(sampled * 4 // num_pairs, minlength=4)
+    last_bits = torch.bincount(sampled % 4, minlength=4)
+    for count in (quarter, last_bits):
+        assert torch.allclose(count / 10_000, torch.tensor(0.25), atol=0.02)
 
 
 def test_neighbors(graph):
