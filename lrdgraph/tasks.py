@@ -35,6 +35,9 @@ class NextItem(LightningModule):
         dvae_lr: Learning rate of the DVAE, so that relations are found before the
             recommender has settled without them.
         weight_decay: Weight decay of AdamW; the gates have none.
+
+    Attributes:
+        run: What :func:`fit` trains, in names and values; part of every checkpoint.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class NextItem(LightningModule):
         self.lr, self.gate_lr, self.dvae_lr = lr, gate_lr, dvae_lr
         self.weight_decay = weight_decay
         self._states: Tensor | None = None
+        self.run: dict[str, str] = {}
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Sum of the model's losses."""
@@ -88,6 +92,10 @@ class NextItem(LightningModule):
             lr=self.lr,
             weight_decay=self.weight_decay,
         )
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Say whose checkpoint it is, for :func:`fit` to go on with no other one."""
+        checkpoint["run"] = self.run
 
     def on_validation_epoch_start(self) -> None:
         """Compute the item states once for all questions."""
@@ -151,7 +159,7 @@ def make_trainer(
         )
         for filename, monitor in (("best", MONITOR), ("last", None))
     )
-    stopping = EarlyStopping(MONITOR, mode="max", patience=patience)
+    stopping = _Patience(MONITOR, mode="max", patience=patience)
     return Trainer(
         max_epochs=max_epochs,
         # The last epoch is written after the best one, to know of it when resumed;
@@ -165,16 +173,82 @@ def make_trainer(
     )
 
 
+class _Patience(EarlyStopping):
+    """Has the patience that it was given, also when it goes on with an earlier run."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict({**state_dict, "patience": self.patience})
+
+    def is_over(self, state_dict: dict[str, Any]) -> bool:
+        """Whether a run in this state has stopped."""
+        waited: int = state_dict["wait_count"]
+        return waited >= max(self.patience, 1)
+
+
 def fit(trainer: Trainer, task: NextItem, datamodule: SequenceDataModule) -> None:
     """Train, and leave the weights of the best epoch in ``task.model``.
 
     A run that was interrupted goes on after its last whole epoch when it is called
-    again with a trainer of the same folder.
+    again with a trainer of the same folder. One that is over is not trained again.
+
+    Args:
+        trainer: A trainer from :func:`make_trainer`.
+        task: The model and how it learns.
+        datamodule: Where the batches come from.
+
+    Raises:
+        ValueError: If the folder holds another run: of another model, of the same
+            model with other arguments, or on other data; or if the trainer is not from
+            :func:`make_trainer`.
     """
-    checkpoints = trainer.checkpoint_callback
-    assert isinstance(checkpoints, ModelCheckpoint)
-    last = Path(str(checkpoints.dirpath)) / "last.ckpt"
-    resumed = str(last) if last.exists() else None
-    trainer.fit(task, datamodule, ckpt_path=resumed, weights_only=True)
-    best = torch.load(checkpoints.best_model_path, weights_only=True)
-    task.load_state_dict(best["state_dict"])
+    stopping, best = trainer.early_stopping_callback, trainer.checkpoint_callback
+    if not (isinstance(stopping, _Patience) and isinstance(best, ModelCheckpoint)):
+        got = [type(callback).__name__ for callback in (stopping, best)]
+        raise ValueError(f"'trainer' needs to come from 'make_trainer' (got {got})")
+    folder = Path(str(best.dirpath))
+    task.run = _describe(task, datamodule)
+    states = _earlier_states(folder, task.run)
+    if states is None or not stopping.is_over(states[stopping.state_key]):
+        last = None if states is None else folder / "last.ckpt"
+        trainer.fit(task, datamodule, ckpt_path=last, weights_only=True)
+    task.load_state_dict(_read(folder / "best.ckpt")["state_dict"])
+
+
+def _earlier_states(folder: Path, run: dict[str, str]) -> dict[str, Any] | None:
+    """States of the callbacks where the run in the folder ended, if there is one."""
+    if not (folder / "last.ckpt").exists():
+        return None
+    checkpoint = _read(folder / "last.ckpt")
+    there = checkpoint.get("run", {})
+    names = [name for name in {**run, **there} if run.get(name) != there.get(name)]
+    if names:
+        found = [f"{n} is {there.get(n)}, not {run.get(n)}" for n in names[:3]]
+        raise ValueError(
+            f"'{folder}' needs to be empty or to hold checkpoints of the same run (got "
+            f"one in which {', '.join(found)}; {len(names)} in all): give "
+            "'make_trainer' another folder, or remove this one to train anew"
+        )
+    states: dict[str, Any] = checkpoint["callbacks"]
+    return states
+
+
+def _read(path: Path) -> dict[str, Any]:
+    checkpoint: dict[str, Any] = torch.load(path, "cpu", weights_only=True)
+    return checkpoint
+
+
+def _describe(task: NextItem, datamodule: SequenceDataModule) -> dict[str, str]:
+    """What a run is, by which its checkpoints are known: names and their values."""
+    run: dict[str, Any] = {"data": datamodule.fingerprint}
+    for part, module in task.named_modules():
+        run[part or "task"] = type(module).__qualname__
+    for name in ("lr", "gate_lr", "dvae_lr", "weight_decay"):
+        run[name] = getattr(task, name)
+    for part, module in task.model.named_modules(prefix="model"):
+        for name, value in vars(module).items():
+            public = not name.startswith("_") and name != "training"
+            if public and isinstance(value, int | float | str):
+                run[f"{part}.{name}"] = value
+    for name, tensor in task.state_dict().items():
+        run[name] = list(tensor.shape)
+    return {name: str(value) for name, value in run.items()}

@@ -10,11 +10,13 @@ from torch.utils.data import DataLoader
 
 from lrdgraph import LatentRelationGraph
 from lrdgraph.data.datamodule import SequenceDataModule
+from lrdgraph.data.sequences import Question
 from lrdgraph.metrics import rank_among, rank_of_target, ranking_metrics
 from lrdgraph.models import LRDRec, Popularity, SASRec
 from lrdgraph.tasks import MONITOR, NextItem, fit, make_trainer
 from lrdgraph.testing import make_shop, tiny_shop
 from lrdgraph.transforms import LeaveOneOut
+from lrdgraph.typing import VAL
 
 LENGTH = 10
 
@@ -38,11 +40,18 @@ def module() -> SequenceDataModule:
     return InOrder(tiny_shop(num_users=400), LENGTH, batch_size=128)
 
 
-def make_task(seed: int = 0) -> NextItem:
+class Worsening(NextItem):
+    """Learns, but is told that every epoch is worse than the one before."""
+
+    def validation_step(self, question: Question, batch_idx: int) -> None:
+        self.log(MONITOR, 1 / (1 + self.current_epoch), batch_size=1)
+
+
+def make_task(seed: int = 0, kind: type[NextItem] = NextItem) -> NextItem:
     torch.manual_seed(seed)
     shop = tiny_shop(num_users=400)
     graph = LatentRelationGraph(shop, num_latent=3, state_channels=16)
-    return NextItem(LRDRec(graph, 16, max_length=LENGTH, dropout=0.2))
+    return kind(LRDRec(graph, 16, max_length=LENGTH, dropout=0.2))
 
 
 def frozen(task: NextItem) -> NextItem:
@@ -78,10 +87,13 @@ def run(
     max_epochs: int,
     task: NextItem | None = None,
     random: dict[int, Tensor] | None = None,
+    patience: int = 5,
 ) -> tuple[NextItem, Recorder, Trainer]:
     task = make_task() if task is None else task
     seed_everything(0, verbose=False)
-    trainer = make_trainer(folder, max_epochs=max_epochs, progress=False)
+    trainer = make_trainer(
+        folder, max_epochs=max_epochs, patience=patience, progress=False
+    )
     recorder = Recorder(random)
     trainer.callbacks.append(recorder)
     fit(trainer, task, module)
@@ -143,11 +155,82 @@ def test_finished_run_is_not_trained_again(whole, module):
         assert value.equal(expected.state_dict()[name]), name
 
 
-def test_training_stops_when_validation_does(module, tmp_path):
-    task = frozen(make_task())
-    trainer = make_trainer(tmp_path, max_epochs=9, patience=1, progress=False)
-    fit(trainer, task, module)
-    assert trainer.current_epoch == 2
+def test_training_stops_when_validation_does_and_is_then_over(module, tmp_path):
+    first = make_task(kind=Worsening)
+    _, recorder, _ = run(tmp_path, module, 9, first, patience=2)
+    assert sorted(recorder.random) == [0, 1, 2]
+    again, recorder, _ = run(tmp_path, module, 9, make_task(1, Worsening), patience=2)
+    assert recorder.random == {}
+    last = torch.load(tmp_path / "last.ckpt", weights_only=True)["state_dict"]
+    for name, value in again.state_dict().items():
+        assert value.equal(first.state_dict()[name]), name
+    assert not again.model.bias.equal(last["model.bias"])
+
+
+def test_more_patience_takes_a_stopped_run_further(module, tmp_path):
+    run(tmp_path, module, 9, make_task(kind=Worsening), patience=1)
+    task = make_task(kind=Worsening)
+    _, recorder, _ = run(tmp_path, module, 9, task, patience=3)
+    assert sorted(recorder.random) == [2, 3]
+
+
+def change_rate(task: NextItem) -> None:
+    task.lr = 1e-4
+
+
+def change_dropout(task: NextItem) -> None:
+    task.model.encoder.dropout.p = 0.5
+
+
+def change_objective(task: NextItem) -> None:
+    task.model.relation_weight = 0.7
+
+
+def change_size(task: NextItem) -> None:
+    task.model.id = torch.nn.Embedding(192, 32)
+
+
+def change_model(task: NextItem) -> None:
+    task.model = SASRec(192, 16, max_length=LENGTH)
+
+
+@pytest.mark.parametrize(
+    ("change", "difference"),
+    [
+        (change_rate, r"lr is 0\.003, not 0\.0001; 1 in all"),
+        (change_dropout, r"model\.encoder\.dropout\.p is 0\.2, not 0\.5; 1 in all"),
+        (change_objective, r"model\.relation_weight is 0\.1, not 0\.7; 1 in all"),
+        (change_size, r"model\.id\.weight is \[192, 16\], not \[192, 32\]; 2 in all"),
+        (change_model, r"model is LRDRec, not SASRec, "),
+    ],
+)
+def test_folder_of_another_run_is_refused_and_kept(whole, module, change, difference):
+    *_, trainer = whole
+    folder = Path(trainer.checkpoint_callback.dirpath)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    task = make_task()
+    change(task)
+    with pytest.raises(ValueError, match=difference) as refused:
+        run(folder, module, 9, task)
+    assert f"'{folder}' needs" in str(refused.value)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_folder_of_other_data_or_another_program_is_refused(whole, module, tmp_path):
+    *_, trainer = whole
+    folder = Path(trainer.checkpoint_callback.dirpath)
+    data = tiny_shop(num_users=400)
+    data["user", "interacts", "item"].split[0] = VAL
+    with pytest.raises(ValueError, match=r"data is \w+, not \w+; 1 in all"):
+        run(folder, InOrder(data, LENGTH, batch_size=128), 9)
+    torch.save({"state_dict": {}}, tmp_path / "last.ckpt")
+    with pytest.raises(ValueError, match=r"task is None, not NextItem, "):
+        run(tmp_path, module, 9)
+
+
+def test_trainer_that_fit_cannot_go_on_with(module):
+    with pytest.raises(ValueError, match="'trainer' needs to come from 'make_trainer'"):
+        fit(Trainer(logger=False, devices=1), make_task(), module)
 
 
 def test_logged_metrics_are_those_of_a_direct_computation(whole, module):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 from pytorch_lightning import LightningDataModule
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torch_geometric.data import HeteroData
 
@@ -19,6 +21,10 @@ class SequenceDataModule(LightningDataModule):
         data: Interactions with a split, and given negatives where there are any.
         max_length: Number of history slots ``L`` of the model.
         batch_size: Windows in a training batch; evaluation takes twice as many.
+
+    Attributes:
+        fingerprint: Equal for data of the same interactions, split and relations.
+            Vectors are left out: their last bits may differ between two machines.
     """
 
     def __init__(
@@ -26,6 +32,7 @@ class SequenceDataModule(LightningDataModule):
     ) -> None:
         super().__init__()
         histories = Histories.from_data(data)
+        self.fingerprint = _fingerprint(data)
         self.batch_size = batch_size
         self.windows = TrainingWindows(histories, max_length)
         if not len(self.windows):
@@ -49,6 +56,16 @@ class SequenceDataModule(LightningDataModule):
     def test_dataloader(self) -> DataLoader[Any]:
         """Test questions."""
         return _loader(self.test, 2 * self.batch_size)
+
+
+def _fingerprint(data: HeteroData) -> str:
+    digest = sha256()
+    for place, store in [*data.node_items(), *data.edge_items()]:
+        for name, value in store.items():
+            if isinstance(value, Tensor) and not value.is_floating_point():
+                digest.update(f"{place} {name} {list(value.shape)}".encode())
+                digest.update(value.cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _loader(

@@ -50,3 +50,21 @@ def test_somebody_needs_to_have_two_training_interactions():
     data = LeaveOneOut()(make_shop([[0], [1, 2, 3]], 4))
     with pytest.raises(ValueError, match=r"two training interactions \(got none\)"):
         SequenceDataModule(data)
+
+
+@pytest.mark.parametrize(
+    ("relation", "name"),
+    [
+        (("user", "interacts", "item"), "edge_index"),
+        (("user", "interacts", "item"), "split"),
+        (("item", "text_knn", "item"), "edge_index"),
+        (("item", "transition", "item"), "count"),
+    ],
+)
+def test_fingerprint_is_that_of_interactions_split_and_relations(shop, relation, name):
+    known = SequenceDataModule(shop).fingerprint
+    same, other = shop.clone(), shop.clone()
+    same["item"].x += 1e-6
+    assert SequenceDataModule(same, 7, batch_size=3).fingerprint == known
+    other[relation][name].view(-1)[-1] -= 1
+    assert SequenceDataModule(other).fingerprint != known
