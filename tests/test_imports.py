@@ -32,7 +32,14 @@ MAY_IMPORT = {
     "data": {"ragged", "typing"},
 }
 RIM = {"lrdgraph/tasks.py", "lrdgraph/data/datamodule.py"}
-HEAVY = {"faiss", "matplotlib", "networkx", "pytorch_lightning", "transformers"}
+HEAVY = {
+    "faiss",
+    "matplotlib",
+    "networkx",
+    "pytest",
+    "pytorch_lightning",
+    "transformers",
+}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

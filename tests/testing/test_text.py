@@ -1,13 +1,17 @@
 import torch
 
-from lrdgraph.testing import HashTextEncoder
+from lrdgraph.testing import HashTextEncoder, TextEncoderContract
+
+
+class TestHashTextEncoder(TextEncoderContract):
+    def make(self) -> HashTextEncoder:
+        return HashTextEncoder(16)
 
 
 def test_texts_that_share_words_are_near() -> None:
     encoder = HashTextEncoder(64)
     x = encoder(["red pen", "Red pencil!", "blue notebook"])
     assert x.shape == (3, 64)
-    assert x.dtype == torch.float32
     assert torch.allclose(x.norm(dim=1), torch.ones(3))
     assert x[0] @ x[1] > 0.3 > x[0] @ x[2]
 
@@ -16,7 +20,6 @@ def test_vectors_depend_on_the_words_alone() -> None:
     x = HashTextEncoder(8)(["red pen", "Red, PEN", "", "?!"])
     assert torch.equal(x[0], x[1])
     assert torch.equal(x[2:], torch.zeros(2, 8))
-    assert HashTextEncoder(8)([]).shape == (0, 8)
 
 
 def test_vectors_are_the_same_in_every_process() -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from torch_geometric.data import HeteroData
 
 from lrdgraph.datasets import INTERACTS, assemble, split_hash
+from lrdgraph.testing import TransformContract
 from lrdgraph.transforms import KCore, LeaveOneOut
 
 
@@ -21,6 +22,24 @@ def make(pairs: list[tuple[int, int]]) -> HeteroData:
     data["item"].x = torch.arange(6.0)[:, None]
     data["item", "goes", "item"].weight = torch.arange(30.0)
     return data
+
+
+class TestKCore(TransformContract):
+    rows = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (2, 0), (2, 1), (2, 3)]
+
+    def make(self) -> KCore:
+        return KCore(2)
+
+    def data(self) -> HeteroData:
+        return LeaveOneOut()(make(self.rows))
+
+    def bad_data(self) -> dict[str, HeteroData]:
+        given = self.data()
+        given["user"].val_negatives = torch.zeros(3, 99, dtype=torch.long)
+        return {
+            r"without given negatives \(got \['val_negatives'\]\)": given,
+            r"leaves no interaction \(k=2\)": make([(0, 0), (0, 1), (1, 0)]),
+        }
 
 
 def naive_core(pairs: list[tuple[int, int]], k: int) -> list[tuple[int, int]]:
@@ -78,29 +97,12 @@ def test_all_of_an_item_stays_together(rows):
     assert goes.weight.tolist() == place.tolist()
 
 
-def test_given_data_is_not_changed():
-    data = make([(0, 0), (0, 1), (1, 0)])
-    core = KCore(2)
-    with pytest.raises(ValueError, match="leaves no interaction"):
-        core(data)
-    assert KCore(1)(data)["item"].num_nodes == 2
-    assert data["item"].num_nodes == 6
-    assert data[INTERACTS].num_edges == 3
-
-
 def test_split_hash_is_renewed():
     rows = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (2, 0), (2, 1)]
     data = LeaveOneOut()(make(rows))
     core = KCore(2)(data)
     assert core[INTERACTS].split.tolist() == [0, 1, 0, 0, 0, 0]
     assert core.split_hash == split_hash(core) != data.split_hash
-
-
-def test_given_negatives_are_refused():
-    data = make([(0, 0)])
-    data["user"].val_negatives = torch.zeros(1, 99, dtype=torch.long)
-    with pytest.raises(ValueError, match=r"without given negatives.*val_negatives"):
-        KCore(1)(data)
 
 
 def test_k_and_repr():

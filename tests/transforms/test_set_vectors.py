@@ -10,6 +10,7 @@ from torch import Tensor
 from torch_geometric.data import HeteroData
 
 from lrdgraph.datasets.base import _describe
+from lrdgraph.testing import TransformContract
 from lrdgraph.transforms import SetVectors
 
 X = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
@@ -21,6 +22,19 @@ def make() -> HeteroData:
     data["item"].id = ["a", "b", "c"]
     data["item"].num_nodes = 3
     return data
+
+
+class TestSetVectors(TransformContract):
+    def make(self) -> SetVectors:
+        return SetVectors(BY_ID)
+
+    def data(self) -> HeteroData:
+        return make()
+
+    def bad_data(self) -> dict[str, HeteroData]:
+        data = make()
+        data["item"].id = ["a", "x", "y"]
+        return {r"got none for 2 of 3 items, such as \['x', 'y'\]": data}
 
 
 def vectors_of(given: Any) -> Tensor:

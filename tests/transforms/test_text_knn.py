@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
+from lrdgraph.testing import TransformContract
 from lrdgraph.transforms import TextKNN, text_knn
 
 
@@ -14,6 +15,23 @@ def make(x: Tensor) -> HeteroData:
     data["item"].x = x
     data["item"].num_nodes = len(x)
     return data
+
+
+class TestTextKNN(TransformContract):
+    def make(self) -> TextKNN:
+        return TextKNN(k=2)
+
+    def data(self) -> HeteroData:
+        return make(torch.randn(5, 4, generator=torch.Generator().manual_seed(0)))
+
+    def bad_data(self) -> dict[str, HeteroData]:
+        broken, without = make(torch.eye(2)), make(torch.eye(2))
+        broken["item"].x[1, 0] = float("nan")
+        del without["item"].x
+        return {
+            r"finite in 'TextKNN' \(got nan for 'item 1'": broken,
+            r"'TextKNN' needs vectors .*'EmbedText'": without,
+        }
 
 
 def pairs(data: HeteroData) -> list[tuple[int, int]]:
@@ -70,22 +88,6 @@ def test_length_of_a_vector_does_not_matter():
     x = torch.randn(30, 4, generator=torch.Generator().manual_seed(0))
     scaled = x * 10.0 ** torch.arange(-15, 15)[:, None]
     assert pairs(TextKNN(k=5)(make(scaled))) == pairs(TextKNN(k=5)(make(x)))
-
-
-def test_given_data_is_not_changed():
-    data = make(torch.eye(3))
-    assert TextKNN()(data).edge_types == [("item", "text_knn", "item")]
-    assert data.edge_types == []
-
-
-def test_missing_and_broken_vectors():
-    data = make(torch.eye(2))
-    data["item"].x[1, 0] = float("nan")
-    with pytest.raises(ValueError, match=r"finite in 'TextKNN' \(got nan for 'item 1'"):
-        TextKNN()(data)
-    del data["item"].x
-    with pytest.raises(ValueError, match=r"'TextKNN' needs vectors .*'EmbedText'"):
-        TextKNN()(data)
 
 
 def test_k_and_repr():

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from torch_geometric.data import HeteroData
 
 from lrdgraph.datasets import INTERACTS, assemble
+from lrdgraph.testing import TransformContract
 from lrdgraph.transforms import LeaveOneOut, Transitions
-from lrdgraph.typing import TRAIN, VAL
+from lrdgraph.typing import VAL
 
 NUM_ITEMS = 4
 
@@ -20,6 +21,19 @@ def make(histories: list[list[int]]) -> HeteroData:
     interactions["time"] = range(len(rows))
     items = pd.DataFrame({"item": range(NUM_ITEMS), "text": "text"})
     return LeaveOneOut()(assemble(interactions, items))
+
+
+class TestTransitions(TransformContract):
+    def make(self) -> Transitions:
+        return Transitions()
+
+    def data(self) -> HeteroData:
+        return make([[0, 1, 2, 3], [3, 1], [1, 0, 1, 2, 3]])
+
+    def bad_data(self) -> dict[str, HeteroData]:
+        data = self.data()
+        del data[INTERACTS].split
+        return {r"'LeaveOneOut' or 'TemporalSplit' .*\(got .*edge_index": data}
 
 
 def counts(data: HeteroData) -> dict[tuple[int, int], int]:
@@ -80,23 +94,6 @@ def test_nothing_to_train_on():
     assert data["item", "transition", "item"].edge_index.shape == (2, 0)
     assert counts(data) == {}
     assert data["item"]["count"].tolist() == [0] * NUM_ITEMS
-
-
-def test_given_data_is_not_changed():
-    data = make([[0, 1, 2, 3]])
-    assert counts(Transitions()(data)) == {(0, 1): 1}
-    assert data.edge_types == [INTERACTS]
-    assert "count" not in data["item"]
-    assert (data[INTERACTS].split == TRAIN).sum() == 2
-
-
-def test_split_is_needed():
-    data = make([[0, 1, 2]])
-    del data[INTERACTS].split
-    with pytest.raises(
-        ValueError, match="'LeaveOneOut' or 'TemporalSplit'.*edge_index"
-    ):
-        Transitions()(data)
 
 
 def test_window_and_repr():
