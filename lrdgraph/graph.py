@@ -8,6 +8,7 @@ from torch_geometric.data import HeteroData
 
 from lrdgraph import convert
 from lrdgraph.candidates import relation_pairs, unite
+from lrdgraph.habits import typical_habits
 from lrdgraph.nn.dvae import RelationDVAE
 from lrdgraph.ragged import distinct, ragged_arange
 from lrdgraph.typing import NONE, TRANSITION, Neighbor, TypedEdges
@@ -88,6 +89,8 @@ class LatentRelationGraph(nn.Module):
             self.dvae = RelationDVAE(
                 items.x.size(1), state_channels, num_latent, self.lags.size(1)
             )
+            habits = typical_habits(self.lags[self.static], num_latent)
+            self.dvae.habit.data += habits.log()
 
     @property
     def num_items(self) -> int:
@@ -152,7 +155,10 @@ class LatentRelationGraph(nn.Module):
             num_pairs: Number of pairs, a quarter of it that of negative items.
         """
         edge_id = self.sample_pairs(num_pairs)
-        pairs, posterior = self.edge_index[:, edge_id], self.posterior(edge_id)
+        pairs = self.edge_index[:, edge_id]
+        item, pair = distinct(pairs, self.num_items)
+        x = self.dvae.without_some_features(self.x[item])
+        posterior = self.dvae.posterior(self.dvae.roles(x), pair)
         negatives = torch.randint(
             self.num_items, (num_pairs // 4,), device=pairs.device
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from sklearn.cluster import KMeans
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
@@ -41,3 +42,39 @@ def count_habits(data: HeteroData, key: Tensor) -> Tensor:
     shoppers = torch.bincount(item, minlength=num_items)[key // num_items]
     counts[:, -1] = (shoppers - counts.sum(1)).clamp(min=0)
     return counts
+
+
+def typical_habits(lags: Tensor, num_groups: int) -> Tensor:
+    """Group pairs by when shoppers come: a first guess of what the relations may be.
+
+    The pairs that shoppers follow, at most the 10,000 most followed, are clustered by
+    the Hellinger distance of their shares (k-means on square roots), each weighted by
+    how many follow it.
+
+    Args:
+        lags: Counts of :func:`count_habits`, with shape ``[E, B]``.
+        num_groups: Number of groups ``K``.
+
+    Returns:
+        Share of each lag, first of all pairs, then of each group, ``[K + 1, B]``; the
+        same in every row where fewer than ``K`` pairs are followed.
+    """
+    overall = (lags.sum(0) + 1) / (lags.sum() + lags.size(1))
+    shares = overall.repeat(num_groups + 1, 1)
+    followed = lags[:, :-1].sum(1)
+    most = followed.topk(min(int((followed > 0).sum()), 10_000))
+    if len(most.indices) < num_groups:
+        return shares
+    pairs = lags[most.indices]
+    smooth = _shares(pairs, overall, 5)
+    kmeans = KMeans(num_groups, n_init=5, random_state=0)
+    group = kmeans.fit_predict(smooth.sqrt().numpy(), sample_weight=most.values.numpy())
+    member = torch.zeros(num_groups, len(group))
+    member[torch.from_numpy(group).long(), torch.arange(len(group))] = 1
+    shares[1:] = _shares(member @ pairs, overall, 1)
+    return shares
+
+
+def _shares(counts: Tensor, overall: Tensor, strength: float) -> Tensor:
+    """Shares of counts, drawn to the overall ones as if by ``strength`` shoppers."""
+    return (counts + strength * overall) / (counts.sum(1, keepdim=True) + strength)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrdgraph.datasets import INTERACTS
-from lrdgraph.habits import LAGS, count_habits
+from lrdgraph.habits import LAGS, count_habits, typical_habits
 from lrdgraph.testing import make_shop
 from lrdgraph.transforms import LeaveOneOut
 
@@ -58,3 +58,24 @@ def test_nothing_is_counted_without_a_split_or_without_pairs():
     assert not count_habits(data, torch.tensor(KEY)).any()
     counts = count_habits(LeaveOneOut()(data), torch.empty(0, dtype=torch.long))
     assert counts.shape == (0, len(LAGS) + 1)
+
+
+def test_typical_habits_are_those_that_pairs_were_drawn_from():
+    torch.manual_seed(0)
+    planted = torch.tensor([[0.3, 0.1, 0.0, 0.6], [0.0, 0.1, 0.2, 0.7]])
+    drawn = torch.distributions.Multinomial(50, planted.repeat(200, 1)).sample()
+    never = torch.tensor([[0.0, 0.0, 0.0, 50.0]]).repeat(1000, 1)
+    overall, *found = typical_habits(torch.cat([drawn, never]), 2)
+    found = torch.stack(sorted(found, key=lambda habit: -habit[0]))
+    assert torch.allclose(found, planted, atol=0.02)
+    assert overall[-1] > 0.85
+    assert (found > 0).all()
+
+
+def test_too_few_pairs_that_are_followed_make_no_groups():
+    lags = torch.tensor([[0.0, 0.0, 9.0], [1.0, 2.0, 4.0]])
+    habits = typical_habits(lags, 2)
+    assert habits.shape == (3, 3)
+    assert habits.equal(habits[:1].repeat(3, 1))
+    assert torch.allclose(habits.sum(1), torch.ones(3))
+    assert habits[0, 2] > habits[0, 1] > habits[0, 0]

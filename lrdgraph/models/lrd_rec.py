@@ -42,7 +42,8 @@ class LRDRec(SASRec):
         num_convs: Number of soft-typed convolutions.
         dropout: Dropout probability.
         relation_weight: Weight of the likelihood of the pairs under the DVAE.
-        spread_weight: Weight of the (negative) entropy of the mean posterior.
+        spread_weight: Weight of the (negative) entropy of the mean posterior. Above 0
+            all relations are used, and what belongs together is split over them.
 
     Raises:
         ValueError: If the graph's DVAE reconstructs states of another size.
@@ -61,7 +62,7 @@ class LRDRec(SASRec):
         num_convs: int = 1,
         dropout: float = 0.4,
         relation_weight: float = 0.1,
-        spread_weight: float = 0.1,
+        spread_weight: float = 0.0,
     ) -> None:
         super().__init__(
             graph.num_items,
@@ -144,15 +145,15 @@ class LRDRec(SASRec):
         """Losses of a training batch; their sum is to be minimised.
 
         Returns:
-            ``next_item``, and with latent relations the weighted ``relation`` and
-            ``spread`` losses of :meth:`LatentRelationGraph.relation_losses`.
+            ``next_item``, and with latent relations the losses ``relation`` and
+            ``spread`` of :meth:`LatentRelationGraph.relation_losses` that have weight.
         """
         states = self.item_states()
         losses = {"next_item": self._next_item_loss(states, batch)}
         if self.graph.num_latent:
             found = self.graph.relation_losses(states, self.num_pairs)
-            losses["relation"] = self.relation_weight * found["relation"]
-            losses["spread"] = self.spread_weight * found["spread"]
+            weights = {"relation": self.relation_weight, "spread": self.spread_weight}
+            losses |= {name: w * found[name] for name, w in weights.items() if w}
         return losses
 
     @torch.no_grad()

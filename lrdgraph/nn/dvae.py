@@ -26,8 +26,9 @@ class RelationDVAE(nn.Module):
         \prod_b \pi_{rb}^{n_{ij,b}}
 
     with :math:`n_{ij,b}` shoppers of ``i`` who came to ``j`` at lag ``b`` (see
-    :func:`~lrdgraph.habits.count_habits`). Against collapse, all relations are to be
-    used by a batch (Simon et al., ACL 2019).
+    :func:`~lrdgraph.habits.count_habits`). Against collapse, habits start from those of
+    :func:`~lrdgraph.habits.typical_habits`; and all relations may be asked to be used
+    by a batch (Simon et al., ACL 2019), which also splits what belongs together.
 
     Relation 0 is *none*: it explains an item by its overall preference alone.
 
@@ -37,6 +38,9 @@ class RelationDVAE(nn.Module):
         num_latent: Number of latent relations ``K`` besides *none*.
         num_lags: Number of lag buckets.
         hidden_channels: Size of the projected text vectors.
+        dropout: Probability that a batch of pairs to learn from goes without a text
+            feature, so that a relation is read off many features, not off the words of
+            one kind of items.
 
     Raises:
         ValueError: If ``num_latent`` is not positive.
@@ -49,6 +53,7 @@ class RelationDVAE(nn.Module):
         num_latent: int,
         num_lags: int,
         hidden_channels: int = 64,
+        dropout: float = 0.5,
     ) -> None:
         super().__init__()
         if num_latent < 1:
@@ -58,6 +63,7 @@ class RelationDVAE(nn.Module):
             )
         self.num_latent = num_latent
         num_outcomes = num_latent + 1
+        self.dropout = nn.Dropout(dropout)
         self.project = nn.Linear(in_channels, hidden_channels, bias=False)
         self.directed = nn.Linear(hidden_channels, num_outcomes, bias=False)
         self.squared = nn.Linear(hidden_channels, num_outcomes)
@@ -72,6 +78,10 @@ class RelationDVAE(nn.Module):
         """Project text vectors ``[N, C_text]`` once, before they are paired."""
         roles: Tensor = self.project(x)
         return roles
+
+    def without_some_features(self, x: Tensor) -> Tensor:
+        """Text vectors ``[N, C_text]``, in training without the same few features."""
+        return x * self.dropout(x.new_ones(x.size(1)))
 
     def posterior(self, roles: Tensor, edge_index: Tensor) -> Tensor:
         """Relation extraction, ``q(r | i, j)``.
@@ -140,7 +150,8 @@ class RelationDVAE(nn.Module):
 
     def spread_loss(self, posterior: Tensor) -> Tensor:
         """Negative entropy of the mean posterior: low when all relations are used."""
-        return -torch.special.entr(posterior.mean(0)).sum()
+        # The entropy's slope at 0 is infinite.
+        return -torch.special.entr(posterior.mean(0).clamp(min=1e-9)).sum()
 
 
 def _log_softmax_of(true: Tensor, query: Tensor, sampled: Tensor) -> Tensor:

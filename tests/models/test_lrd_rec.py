@@ -51,7 +51,7 @@ def test_score_is_that_of_sasrec_plus_messages(shop):
 def test_losses_and_their_gradients(shop, num_latent):
     model = make_model(shop, num_latent)
     losses = model.loss(make_batch(shop))
-    discovery = ["relation", "spread"] if num_latent else []
+    discovery = ["relation"] if num_latent else []
     assert list(losses) == ["next_item", *discovery]
     torch.stack(list(losses.values())).sum().backward()
     untouched = [name for name, p in model.named_parameters() if p.grad is None]

@@ -101,7 +101,23 @@ def test_spread_is_best_where_all_relations_are_used(dvae):
     used = dvae.spread_loss(torch.eye(NUM_LATENT + 1))
     collapsed = dvae.spread_loss(torch.eye(NUM_LATENT + 1)[[0, 0, 0]])
     assert used.item() == pytest.approx(-log(NUM_LATENT + 1))
-    assert collapsed.item() == pytest.approx(0)
+    assert collapsed.item() == pytest.approx(0, abs=1e-6)
+
+
+def test_spread_of_a_relation_that_no_pair_has_is_differentiable(dvae):
+    posterior = torch.tensor([[1.0, 0, 0, 0]], requires_grad=True)
+    dvae.spread_loss(posterior).backward()
+    assert posterior.grad.isfinite().all()
+
+
+def test_features_are_left_out_of_all_texts_at_once_and_only_in_training(dvae):
+    x = torch.rand(NUM_ITEMS, 6) + 1
+    assert dvae.eval().without_some_features(x).equal(x)
+    dvae.train()
+    masks = [dvae.without_some_features(x) != 0 for _ in range(50)]
+    assert all((mask == mask[0]).all() for mask in masks)
+    share = torch.stack(masks).float().mean().item()
+    assert 0.35 < share < 0.65
 
 
 def test_every_parameter_learns(dvae, pairs):
