@@ -94,7 +94,8 @@ def build(name: str, data: HeteroData, config: dict) -> torch.nn.Module:
         x = data["item"].x if name == "sasrec-text" else None
         return SASRec(num_items, channels, x=x, **options)
     graph = LatentRelationGraph(data, config["num_latent"], channels)
-    return LRDRec(graph, channels, num_convs=config["num_convs"], **options)
+    options |= {k: config[k] for k in ("num_convs", "relation_weight", "spread_weight")}
+    return LRDRec(graph, channels, **options)
 
 
 def configure(dataset: str, model: str, args: argparse.Namespace) -> dict:
@@ -114,6 +115,7 @@ def configure(dataset: str, model: str, args: argparse.Namespace) -> dict:
     if model.startswith("lrdrec"):
         latent = 0 if model == "lrdrec-no-latent" else args.num_latent
         config |= {"num_latent": latent, "num_convs": args.num_convs}
+        config |= {"relation_weight": 0.1, "spread_weight": 0.0}
     return config
 
 
