@@ -9,6 +9,7 @@ items) too, so the number of items is the same in all rows.
 """
 
 import argparse
+import resource
 import sys
 import time
 from pathlib import Path
@@ -51,13 +52,22 @@ def measure(num_users: int, num_neighbors: int) -> dict:
     train(model, batches, optimizer)
     trained = time.perf_counter()
     rank(model, batches)
+    ranked = time.perf_counter()
     return {
-        "users": num_users,
-        "neighbors": num_neighbors,
+        "dataset": "planted",
+        "split_hash": data.split_hash,
+        "model": "lrdrec",
+        "setting": "observed",
+        "seed": 0,
+        "config": {"num_users": num_users, "num_neighbors": num_neighbors},
         "interactions": data["user", "interacts", "item"].num_edges,
         "edges": model.graph.num_edges,
-        "epoch": round(trained - start, 2),
-        "full_ranking": round(time.perf_counter() - trained, 2),
+        "metrics": {},
+        "seconds": {
+            "epoch": round(trained - start, 2),
+            "full_ranking": round(ranked - trained, 2),
+        },
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
 
 
@@ -97,12 +107,10 @@ def main() -> None:
         for users, neighbors in block:
             row = measure(users, neighbors)
             first = first or row
-            more = [row[k] / first[k] for k in ("epoch", "full_ranking")]
-            print(
-                f"| {users} | {row['interactions']} | {row['edges']} | {row['epoch']} "
-                f"| {more[0]:.1f} | {row['full_ranking']} | {more[1]:.1f} |",
-                flush=True,
-            )
+            cells = [users, row["interactions"], row["edges"]]
+            for phase, seconds in row["seconds"].items():
+                cells += [seconds, f"{seconds / first['seconds'][phase]:.1f}"]
+            print(f"| {' | '.join(map(str, cells))} |", flush=True)
             rows.append(row)
     if args.out:
         write(args.out, rows)

@@ -47,7 +47,7 @@ TUNED = {
     "office": {"lr": 3e-3, "dropout": 0.4, "num_layers": 1},
     "beauty": {"lr": 2e-3, "dropout": 0.5, "num_layers": 2},
     "ml-100k": {"lr": 2e-3, "dropout": 0.4, "num_layers": 2},
-    "planted": {"lr": 3e-3, "dropout": 0.4, "num_layers": 1},
+    "planted": {"lr": 3e-3, "dropout": 0.4, "num_layers": 1, "batch_size": 64},
 }
 MODELS = ("lrdrec", "lrdrec-no-latent", "sasrec-text", "sasrec", "popularity")
 COLUMNS = (

@@ -1,0 +1,172 @@
+"""Are the discovered relations the planted ones, and do they agree between seeds?
+
+    python benchmarks/relations.py --noise 0.1 0.3 0.5 --seeds 0 1 2 3 4 \
+        --out benchmarks/results/relations.json
+
+A fifth of the planted pairs is hidden: whatever relation proposes them is removed, so
+that discovery never sees them as pairs. Beside the discovered labels stand those of
+k-means on differences of text vectors, of the pair of categories, and of chance (the
+discovered labels, shuffled). Stability is the ARI of the labels of two seeds, over the
+same hidden pairs, mean over all pairs of seeds.
+"""
+
+import argparse
+import itertools
+import json
+import logging
+import resource
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from next_item import TEXT_MODEL, build, configure, write
+from pytorch_lightning import seed_everything
+from sklearn.metrics import adjusted_rand_score
+from torch_geometric.data import HeteroData
+from torch_geometric.transforms import Compose
+
+from lrdgraph import LatentRelationGraph
+from lrdgraph.data.datamodule import SequenceDataModule
+from lrdgraph.datasets import PlantedRelations
+from lrdgraph.metrics import kmeans_labels, relation_recovery, shuffled_labels
+from lrdgraph.tasks import NextItem, fit, make_trainer
+from lrdgraph.text import TextEncoder, VectorCache, packaged_model
+from lrdgraph.transforms import (
+    EmbedText,
+    LeaveOneOut,
+    Normalize,
+    TextKNN,
+    Transitions,
+)
+
+COLUMNS = ("V-measure", "ARI", "NMI", "B3-F1", "accuracy")
+
+
+def load(noise: float, cache: str) -> tuple[HeteroData, torch.Tensor]:
+    """The shop without the hidden pairs, and which planted pairs are hidden."""
+    encoder = VectorCache(TextEncoder(packaged_model(TEXT_MODEL)), cache)
+    steps = [LeaveOneOut(), EmbedText(encoder), Normalize(), TextKNN(20)]
+    data = Compose([*steps, Transitions(window=3)])(PlantedRelations(noise=noise)[0])
+    num_items, pairs = data["item"].num_nodes, data.gold_edge_index
+    generator = torch.Generator().manual_seed(0)
+    hidden = torch.rand(pairs.size(1), generator=generator) < 0.2
+    key = (pairs[0] * num_items + pairs[1])[hidden]
+    for source, relation, target in data.edge_types:
+        store = data[source, relation, target]
+        if source == target and relation != "transition":
+            known = store.edge_index[0] * num_items + store.edge_index[1]
+            store.edge_index = store.edge_index[:, ~torch.isin(known, key)]
+    return data, hidden
+
+
+def discover(
+    data: HeteroData, seed: int, config: dict, progress: bool
+) -> tuple[LatentRelationGraph, dict[str, float]]:
+    """A graph trained with its recommender, and seconds."""
+    seed_everything(seed, verbose=False)
+    model = build("lrdrec", data, config)
+    batches = SequenceDataModule(data, model.max_length, config["batch_size"])
+    options = {k: config[k] for k in ("lr", "gate_lr", "dvae_lr", "weight_decay")}
+    limits = {k: config[k] for k in ("max_epochs", "patience")}
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = make_trainer(folder, **limits, progress=progress)
+        fit(trainer, NextItem(model, **options), batches)
+    return model.graph.eval(), {"train": round(time.perf_counter() - start, 2)}
+
+
+def label(data: HeteroData, graph: LatentRelationGraph, pairs: torch.Tensor) -> dict:
+    """Labels of pairs by every method, and how sure discovery is of its own."""
+    with torch.no_grad():
+        posterior = graph.dvae.posterior(graph.dvae.roles(graph.x), pairs)
+    found = posterior.argmax(-1).numpy()
+    category = np.unique(data["item"].category, return_inverse=True)[1]
+    both = category[pairs[0]] * len(category) + category[pairs[1]]
+    return {
+        "lrdgraph": found,
+        "k-means": kmeans_labels(graph.x, pairs, posterior.size(1), seed=0),
+        "category pair": np.unique(both, return_inverse=True)[1],
+        "chance": shuffled_labels(found, seed=0),
+    }
+
+
+def table(rows: list[dict]) -> str:
+    """Mean and spread over seeds of every method and noise."""
+    head = ["noise", "labels", "seeds", *COLUMNS, "stability (ARI)"]
+    lines = [head, ["---"] * len(head)]
+    groups: dict[tuple[float, str], list[dict]] = {}
+    for row in rows:
+        groups.setdefault((row["config"]["noise"], row["model"]), []).append(row)
+    for (noise, model), members in groups.items():
+        cells = [[r["metrics"]["hidden"][c] for r in members] for c in COLUMNS]
+        means = [f"{np.mean(c):.3f} ± {np.std(c):.3f}" for c in cells]
+        labels = [r["labels"] for r in members if "labels" in r]
+        agreement = [
+            adjusted_rand_score(a, b) for a, b in itertools.combinations(labels, 2)
+        ]
+        stable = f"{np.mean(agreement):.3f}" if agreement else "–"
+        lines.append([str(noise), model, str(len(members)), *means, stable])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def measure(noise: float, seed: int, config: dict, args: argparse.Namespace) -> list:
+    """The rows of one training: its own labels, and those to compare them with."""
+    data, hidden = load(noise, args.cache)
+    graph, seconds = discover(data, seed, config, not args.no_progress)
+    gold, pairs = data.gold_edge_type[hidden].numpy(), data.gold_edge_index[:, hidden]
+    rows = []
+    for model, labels in label(data, graph, pairs).items():
+        row = {
+            "dataset": "planted",
+            "split_hash": data.split_hash,
+            "model": model,
+            "setting": "observed",
+            "seed": seed,
+            "config": config,
+            "metrics": {"hidden": relation_recovery(gold, labels)},
+            "seconds": seconds if model == "lrdgraph" else {},
+            "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        }
+        rows.append(row | {"labels": labels.tolist()} if model == "lrdgraph" else row)
+    return rows
+
+
+def parse() -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--noise", nargs="+", type=float, default=[0.3])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
+    parser.add_argument("--num-latent", type=int, default=8)
+    parser.add_argument("--max-epochs", type=int, default=20)
+    parser.add_argument("--cache", default="data/vectors", help="folder of vectors")
+    parser.add_argument("--out", type=Path, help="JSON to write (and to resume from)")
+    parser.add_argument("--no-progress", action="store_true")
+    parser.set_defaults(num_convs=1, max_length=20, patience=5)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train whatever is not there yet."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
+    args = parse()
+    there = args.out is not None and args.out.exists()
+    rows = json.loads(args.out.read_text())["rows"] if there else []
+    for noise, seed in itertools.product(args.noise, args.seeds):
+        config = configure("planted", "lrdrec", args) | {"noise": noise}
+        if any(r["config"] == config and r["seed"] == seed for r in rows):
+            continue
+        rows += measure(noise, seed, config, args)
+        if args.out:
+            write(args.out, rows)
+        print(table(rows), flush=True)
+    print(f"\n{table(rows)}")
+
+
+if __name__ == "__main__":
+    main()
