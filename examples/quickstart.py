@@ -23,6 +23,7 @@ from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.datasets import PlantedRelations
 from lrdgraph.metrics import kmeans_labels, relation_recovery, shuffled_labels
 from lrdgraph.models import LRDRec, Popularity, SASRec
+from lrdgraph.report import write_report
 from lrdgraph.tasks import NextItem, fit, make_trainer
 from lrdgraph.text import TextEncoder, VectorCache, packaged_model
 from lrdgraph.transforms import (
@@ -129,8 +130,11 @@ for outcome, name in enumerate(graph.latent_relations):
 # 4. Recommendations, each with the purchase and the relation that lead to it.
 print("\n4. Three shoppers, and why")
 user, item = data["user", "interacts", "item"].edge_index
-for shopper in (3, 40, 700):
-    history = [data["item"].id[i] for i in item[user == shopper].tolist()[:-1]]
+histories = [
+    [data["item"].id[i] for i in item[user == shopper].tolist()[:-1]]
+    for shopper in (3, 40, 700)
+]
+for history in histories:
     print(f"\nbought last: {titles[history[-1]]}")
     for entry in recommender.recommend(history, k=3):
         print(f"  -> {titles[entry.item]}  (score {entry.score:.2f})")
@@ -145,6 +149,8 @@ for shopper in (3, 40, 700):
 # 5. The graph goes out into the world.
 graph.save(args.out / "relations.gexf", min_prob=0.5)
 network = graph.to_networkx(min_prob=0.5)
+report = args.out / "report.html"
+write_report(graph, report, data, recommender=recommender, histories=histories)
 device = data["item"].id[
     int(pairs[0, gold == data.gold_relations.index("accessory")][0])
 ]
@@ -153,5 +159,6 @@ axes.figure.savefig(args.out / "neighborhood.png", dpi=150, bbox_inches="tight")
 print(
     f"\n5. Wrote {network.number_of_nodes()} items and {network.number_of_edges()} "
     f"typed edges to {args.out / 'relations.gexf'},\n   a picture to "
-    f"{args.out / 'neighborhood.png'}. {time.perf_counter() - started:.0f} s in all."
+    f"{args.out / 'neighborhood.png'} and a page to open to {report}.\n"
+    f"   {time.perf_counter() - started:.0f} s in all."
 )

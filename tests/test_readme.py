@@ -47,6 +47,7 @@ def test_own_shop(capsys):
     assert "Neighbor(item=" in printed
     assert set(names["network"].nodes) == ids
     assert Path("relations.gexf").exists()
+    assert Path("report.html").exists()
     assert len(re.findall(r"^latent_\d  .+$", printed, re.MULTILINE)) == 8
 
 

@@ -13,6 +13,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
+from lrdgraph.convert.xml import legal
 from lrdgraph.describe.description import Habits, Overlap
 from lrdgraph.graph import LatentRelationGraph
 from lrdgraph.typing import TRANSITION
@@ -98,11 +99,9 @@ def gather(graph: LatentRelationGraph, data: HeteroData | None) -> Pairs:
     )
     if TRANSITION in graph.relations:
         facts[TRANSITION] = graph.transitions[place].cpu() > 0
-    titles = graph.texts
     if data is not None:
-        titles = data["item"].get("title", titles)
         facts |= _equal_attributes(data, edge_index)
-    titles = [" ".join(t.split()) or i for t, i in zip(titles, graph.ids, strict=True)]
+    titles = titles_of(graph, data)
     return Pairs(
         titles,
         edge_index,
@@ -112,6 +111,13 @@ def gather(graph: LatentRelationGraph, data: HeteroData | None) -> Pairs:
         facts,
         *_word_table(titles),
     )
+
+
+def titles_of(graph: LatentRelationGraph, data: HeteroData | None) -> list[str]:
+    """One line per item: its title, failing that its text, failing that its id."""
+    titles = graph.texts if data is None else data["item"].get("title", graph.texts)
+    lines = (" ".join(legal(title).split()) for title in titles)
+    return [line or name for line, name in zip(lines, graph.ids, strict=True)]
 
 
 def _equal_attributes(
