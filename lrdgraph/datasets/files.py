@@ -4,8 +4,8 @@ import gzip
 import hashlib
 import os
 import shutil
-import tempfile
 import urllib.request
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,13 +17,13 @@ _TIMEOUT = 30  # seconds without an answer, after which a download is given up
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Opens a file that appears under its name only once it is complete."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with open(partial, "xb") as file:  # may be read by whom the user lets read
             yield file
-        os.replace(name, path)
+        os.replace(partial, path)
     finally:
-        Path(name).unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
 def download(url: str, path: Path) -> None:

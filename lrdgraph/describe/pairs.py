@@ -102,11 +102,14 @@ def gather(graph: LatentRelationGraph, data: HeteroData | None) -> Pairs:
     if data is not None:
         facts |= _equal_attributes(data, edge_index)
     titles = titles_of(graph, data)
+    was_training = graph.training
+    posterior = graph.eval().posterior(place).cpu()
+    graph.train(was_training)
     return Pairs(
         titles,
         edge_index,
         rank[graph.find(target, source)].cpu(),  # -1 is found at the end, where -1 is
-        graph.posterior(place).cpu(),
+        posterior,
         graph.lags[place].cpu(),
         facts,
         *_word_table(titles),

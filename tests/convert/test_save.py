@@ -153,6 +153,15 @@ def test_tables_come_back_as_observed_relations(
             assert data["item", name, "item"].edge_index.equal(edge_index)
 
 
+def test_a_file_may_be_read_like_any_other(
+    awkward: LatentRelationGraph, tmp_path: Path
+) -> None:
+    (tmp_path / "other").touch()
+    awkward.save(tmp_path / "relations.tsv")
+    modes = {path.stat().st_mode for path in tmp_path.iterdir()}
+    assert len(modes) == 1
+
+
 def test_another_suffix_is_named_and_nothing_is_written(
     awkward: LatentRelationGraph, tmp_path: Path
 ) -> None:

@@ -19,10 +19,8 @@
   let animation = 0;
 
   function make(name, attributes = {}, text = "") {
-    const inSvg = ["svg", "g", "path", "circle", "text", "tspan", "title", "defs", "marker"];
-    const element = inSvg.includes(name)
-      ? document.createElementNS("http://www.w3.org/2000/svg", name)
-      : document.createElement(name);
+    const home = ["button", "li", "span"].includes(name) ? "1999/xhtml" : "2000/svg";
+    const element = document.createElementNS(`http://www.w3.org/${home}`, name);
     for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
     if (text) element.textContent = text;
     return element;
@@ -36,7 +34,6 @@
     return icon;
   }
 
-  // --- what is shown -------------------------------------------------------------------
   const visible = (edge) => state.shown.has(edge.relation) && edge.percent >= state.least;
 
   function neighborhood() {
@@ -61,21 +58,23 @@
     draw(places, links);
   }
 
-  function row(edge) {
-    const button = make("button", { type: "button", "data-place": edge.target });
+  function row({ target, relation, percent }) {
     const by = make("span", { class: "by" });
-    const { label } = relations[edge.relation];
-    by.append(swatch(relations[edge.relation]), `${label} · ${edge.percent} %`);
-    button.append(by, titles[edge.target]);
-    button.addEventListener("click", () => go(edge.target));
-    button.addEventListener("mouseenter", () => light(edge.target));
-    button.addEventListener("mouseleave", () => light(null));
-    const entry = make("li");
+    by.append(swatch(relations[relation]), `${relations[relation].label} · ${percent} %`);
+    const entry = choice(target, by);
+    entry.addEventListener("mouseenter", () => light(target));
+    entry.addEventListener("mouseleave", () => light(null));
+    return entry;
+  }
+
+  function choice(place, ...before) {
+    const entry = make("li"), button = make("button", { type: "button", "data-place": place });
+    button.append(...before, titles[place]);
+    button.addEventListener("click", () => go(place));
     entry.append(button);
     return entry;
   }
 
-  // --- the drawing ---------------------------------------------------------------------
   function lines(title, width, most) {
     const rows = [""];
     for (const word of title.split(" ")) {
@@ -90,43 +89,51 @@
   function draw(places, links) {
     cancelAnimationFrame(animation);
     const width = drawing.clientWidth, height = drawing.clientHeight;
-    const narrow = width < 520;
-    const letters = narrow ? 15 : 22;
-    const nodes = places.map((place, k) => {
-      const text = lines(titles[place], k ? letters : letters + 6, k ? 2 : 3);
-      const angle = (2 * Math.PI * (k - 0.5)) / Math.max(places.length - 1, 1) - Math.PI / 2;
-      const [rx, ry] = k ? [width * 0.36, height * 0.36] : [0, 0];
-      return {
-        place, text, x: width / 2 + rx * Math.cos(angle), y: height / 2 + ry * Math.sin(angle), vx: 0, vy: 0,
-        w: 3.6 * Math.max(...text.map((line) => line.length)) + 8, h: 8 * text.length + 14, foot: 14 * text.length + 20, fixed: !k,
-      };
-    });
-    const at = new Map(nodes.map((node) => [node.place, node]));
-    const twins = new Map();
-    const curves = links.map((edge) => {
-      const pair = [edge.source, edge.target].sort((a, b) => a - b).join();
-      const number = twins.get(pair) ?? 0;
-      twins.set(pair, number + 1);
-      return { edge, from: at.get(edge.source), to: at.get(edge.target), pair, number };
-    });
+    const nodes = places.map((place, k) => node(place, k, places.length, width, height));
+    const curves = connect(links, nodes);
     const drawn = [...curves.map(curve), ...nodes.map(dot)];
     drawing.replaceChildren(markers(), ...drawn.map(({ element }) => element));
     drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    const place = () => drawn.forEach(({ move }) => move());
     let heat = 1;
     const step = () => {
       heat *= 0.97;
       settle(nodes, curves, heat, width, height);
     };
-    for (let k = 0; k < (calm.matches ? 180 : 60); k++) step();
-    place();
-    if (calm.matches) return;
     const tick = () => {
       step();
-      place();
-      if (heat > 0.005) animation = requestAnimationFrame(tick);
+      for (const { move } of drawn) move();
+      if (heat > 0.005 && !calm.matches) animation = requestAnimationFrame(tick);
     };
+    for (let k = 0; k < (calm.matches ? 180 : 60); k++) step();
     tick();
+  }
+
+  // The first one stands in the centre; the others begin around it, surest first. A box
+  // of w to either side and h up and down keeps its label free; foot is the label's end.
+  function node(place, k, count, width, height) {
+    const letters = width < 520 ? 15 : 22;
+    const text = k ? lines(titles[place], letters, 2) : lines(titles[place], letters + 6, 3);
+    const angle = (2 * Math.PI * (k - 0.5)) / Math.max(count - 1, 1) - Math.PI / 2;
+    return {
+      place, text, fixed: !k, vx: 0, vy: 0,
+      x: width * (0.5 + (k ? 0.36 * Math.cos(angle) : 0)),
+      y: height * (0.5 + (k ? 0.36 * Math.sin(angle) : 0)),
+      w: 3.6 * Math.max(...text.map((line) => line.length)) + 8,
+      h: 8 * text.length + 14,
+      foot: 14 * text.length + 20,
+    };
+  }
+
+  // Edges between the same two items are numbered, so that each is bent differently.
+  function connect(links, nodes) {
+    const at = new Map(nodes.map((one) => [one.place, one]));
+    const counts = new Map();
+    return links.map((edge) => {
+      const pair = [edge.source, edge.target].sort((a, b) => a - b).join();
+      const number = counts.get(pair) ?? 0;
+      counts.set(pair, number + 1);
+      return { edge, number, from: at.get(edge.source), to: at.get(edge.target) };
+    });
   }
 
   function settle(nodes, curves, heat, width, height) {
@@ -141,11 +148,10 @@
       from.vx += dx * pull; from.vy += dy * pull;
       to.vx -= dx * pull; to.vy -= dy * pull;
     }
-    for (const node of nodes) {
-      if (node.fixed) continue;
-      node.vx *= 0.6; node.vy *= 0.6;
-      node.x = Math.min(width - node.w - 4, Math.max(node.w + 4, node.x + node.vx));
-      node.y = Math.min(height - node.foot, Math.max(16, node.y + node.vy));
+    for (const one of nodes.slice(1)) {
+      one.vx *= 0.6; one.vy *= 0.6;
+      one.x = Math.min(width - one.w - 4, Math.max(one.w + 4, one.x + one.vx));
+      one.y = Math.min(height - one.foot, Math.max(16, one.y + one.vy));
     }
   }
 
@@ -187,27 +193,32 @@
       const dx = to.x - from.x, dy = to.y - from.y, far = Math.hypot(dx, dy) || 1;
       const [ux, uy] = [dx / far, dy / far];
       const bend = 14 + 18 * number;
-      const [x1, y1] = [from.x + ux * 8, from.y + uy * 8], [x2, y2] = [to.x - ux * 10, to.y - uy * 10];
-      element.setAttribute("d", `M${x1} ${y1}Q${(x1 + x2) / 2 - uy * bend} ${(y1 + y2) / 2 + ux * bend} ${x2} ${y2}`);
+      const [x1, y1] = [from.x + ux * 8, from.y + uy * 8];
+      const [x2, y2] = [to.x - ux * 10, to.y - uy * 10];
+      const [x, y] = [(x1 + x2) / 2 - uy * bend, (y1 + y2) / 2 + ux * bend];
+      element.setAttribute("d", `M${x1} ${y1}Q${x} ${y} ${x2} ${y2}`);
     };
     return { element, move };
   }
 
-  function dot(node) {
+  function dot(one) {
+    const { place, fixed } = one;
     const element = make("g", {
-      class: `node${node.fixed ? " centre" : ""}${node.place >= heads ? " leaf" : ""}`,
-      tabindex: 0, role: "button", "data-place": node.place,
+      class: `node${fixed ? " centre" : ""}${place >= heads ? " leaf" : ""}`,
+      tabindex: 0, role: "button", "data-place": place,
     });
     const text = make("text");
-    text.append(...node.text.map((line, k) => make("tspan", { x: 0, dy: k ? 14 : 22 }, line)));
-    element.append(make("title", {}, titles[node.place]), make("circle", { r: node.fixed ? 7 : 6 }), text);
-    element.addEventListener("click", () => go(node.place));
+    text.append(...one.text.map((line, k) => make("tspan", { x: 0, dy: k ? 14 : 22 }, line)));
+    element.append(make("title", {}, titles[place]), make("circle", { r: fixed ? 7 : 6 }), text);
+    element.addEventListener("click", () => go(place));
     element.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" || event.key === " ") { event.preventDefault(); go(node.place); }
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      go(place);
     });
-    for (const name of ["mouseenter", "focus"]) element.addEventListener(name, () => light(node.place));
+    for (const name of ["mouseenter", "focus"]) element.addEventListener(name, () => light(place));
     for (const name of ["mouseleave", "blur"]) element.addEventListener(name, () => light(null));
-    return { element, move: () => element.setAttribute("transform", `translate(${node.x} ${node.y})`) };
+    return { element, move: () => element.setAttribute("transform", `translate(${one.x} ${one.y})`) };
   }
 
   // Shows where an item leads to instead of where the one in the centre does.
@@ -221,14 +232,13 @@
     }
   }
 
-  // --- walking, searching, filtering ---------------------------------------------------
   function go(place) {
+    close();
     location.hash = `item=${encodeURIComponent(items[place][0])}`;
   }
 
   function arrive() {
-    if (!location.hash.startsWith("#item=")) return;
-    const place = placeOf.get(decodeURIComponent(location.hash.slice(6)));
+    const place = placeOf.get(decodeURIComponent(location.hash.replace(/^#item=/, "")));
     if (place === undefined) return;
     state.centre = place;
     show();
@@ -238,19 +248,10 @@
 
   function search() {
     const words = byId("search").value.toLowerCase().split(/\s+/).filter(Boolean);
-    const hits = [];
-    for (let place = 0; words.length && place < items.length && hits.length < 8; place++) {
-      const text = items[place].join(" ").toLowerCase();
-      if (words.every((word) => text.includes(word))) hits.push(place);
-    }
+    const fits = (text) => words.length && words.every((word) => text.includes(word));
+    const hits = [...items.keys()].filter((place) => fits(items[place].join(" ").toLowerCase()));
     byId("found").hidden = !hits.length;
-    byId("found").replaceChildren(...hits.map((place) => {
-      const button = make("button", { type: "button" }, titles[place]);
-      button.addEventListener("click", () => { close(); go(place); });
-      const entry = make("li");
-      entry.append(button);
-      return entry;
-    }));
+    byId("found").replaceChildren(...hits.slice(0, 8).map((place) => choice(place)));
   }
 
   function close() {
@@ -261,7 +262,8 @@
   function filter(place) {
     const relation = relations[place];
     const button = make("button", {
-      type: "button", class: relation.color, "aria-pressed": state.shown.has(place), "data-relation": relation.key,
+      type: "button", class: relation.color, "data-relation": relation.key,
+      "aria-pressed": state.shown.has(place),
     });
     button.append(swatch(relation), relation.label);
     button.addEventListener("click", () => {
