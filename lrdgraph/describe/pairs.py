@@ -102,14 +102,11 @@ def gather(graph: LatentRelationGraph, data: HeteroData | None) -> Pairs:
     if data is not None:
         facts |= _equal_attributes(data, edge_index)
     titles = titles_of(graph, data)
-    was_training = graph.training
-    posterior = graph.eval().posterior(place).cpu()
-    graph.train(was_training)
     return Pairs(
         titles,
         edge_index,
         rank[graph.find(target, source)].cpu(),  # -1 is found at the end, where -1 is
-        posterior,
+        graph.posterior(place).cpu(),
         graph.lags[place].cpu(),
         facts,
         *_word_table(titles),

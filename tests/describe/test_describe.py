@@ -219,17 +219,6 @@ def test_without_histories_there_are_no_habits() -> None:
     assert "" not in titles
 
 
-def test_a_graph_in_training_is_read_without_dropout(shop) -> None:
-    data, _ = shop
-    torch.manual_seed(0)
-    graph = LatentRelationGraph(data, num_latent=3)
-    graph.dvae.project = torch.nn.Sequential(graph.dvae.project, torch.nn.Dropout(0.5))
-    assert describe(graph, data) == describe(graph, data)
-    assert graph.dvae.project.training
-    assert describe(graph.eval(), data) == describe(graph, data)
-    assert not graph.dvae.project.training
-
-
 def test_refusals(shop) -> None:
     data, graph = shop
     with pytest.raises(ValueError, match="needs latent relations to describe"):
