@@ -72,12 +72,14 @@ def write_report(
     mentioned = [item for shopper in shoppers for item in shopper["items"]]
     mentioned += [item for pair in exemplars for item in (pair.head, pair.tail)]
     looks = look(graph, descriptions)
+    num_pairs = int(graph.static.sum())
+    num_unrelated = num_pairs - sum(one.num_pairs for one in descriptions)
     page = _render(
         num_items=graph.num_items,
-        num_pairs=int(graph.static.sum()),
+        num_pairs=num_pairs,
         descriptions=descriptions,
         looks={one["key"]: one for one in looks},
-        unrelated=1 - sum(one.share for one in descriptions),
+        unrelated=num_unrelated / num_pairs,
         heatmap=_heatmap(descriptions),
         charts=[_chart(name, values) for name, values in (health or {}).items()],
         shoppers=shoppers,

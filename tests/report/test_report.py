@@ -71,7 +71,8 @@ def test_descriptions_are_told(told, page: Page) -> None:
             assert {pair.head_title, pair.tail_title} <= set(page.texts)
         for overlap in one.overlaps:
             assert f"× {overlap.lift:.1f}" in page.texts
-    unrelated = 1 - sum(one.share for one in descriptions)
+    static = told.graph.static.nonzero().squeeze(1)
+    unrelated = (told.graph.posterior(static).argmax(1) == 0).float().mean()
     assert f"{unrelated * 100:.1f} %" in page.texts
 
 
@@ -139,6 +140,7 @@ def test_a_bare_graph_has_a_report_too(tmp_path) -> None:
     graph = LatentRelationGraph(data, num_latent=2)
     write_report(graph, tmp_path / "report.html")
     page = Page((tmp_path / "report.html").read_text())
+    assert "-0.0 %" not in page.texts
     ids = {a.get("id") for _, a in page.elements}
     assert {"use", "explore", "relations", "overlap", "latent_1"} <= ids
     assert {"recommendations", "training"}.isdisjoint(ids)
