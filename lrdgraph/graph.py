@@ -8,8 +8,7 @@ from torch_geometric.data import HeteroData
 
 from lrdgraph import convert
 from lrdgraph.candidates import relation_pairs, unite
-from lrdgraph.habits import typical_habits
-from lrdgraph.nn.dvae import RelationDVAE
+from lrdgraph.objectives import make_dvae
 from lrdgraph.ragged import distinct, ragged_arange
 from lrdgraph.typing import NONE, TRANSITION, Neighbor, TypedEdges
 
@@ -20,7 +19,7 @@ class LatentRelationGraph(nn.Module):
     The relations of a pair are, in this order, the observed ones of the data (one-hot,
     ``text_knn`` among them), ``transition`` (how often shoppers went from one item to
     the other, see :class:`~lrdgraph.transforms.Transitions`) and ``latent_1`` to
-    ``latent_K``, the posterior of a :class:`~lrdgraph.nn.RelationDVAE`.
+    ``latent_K``, the posterior of a :class:`~lrdgraph.nn.PairDVAE`.
 
     An interaction is never evidence for itself: latent relations live only on pairs
     that do not owe their existence to transitions, and :meth:`transition_weight` leaves
@@ -31,6 +30,9 @@ class LatentRelationGraph(nn.Module):
         num_latent: Number of latent relations ``K`` besides ``'none'``; 0 leaves the
             DVAE out.
         state_channels: Size of the item states that reconstruct pairs.
+        objective: How relations are discovered: ``'marginal'`` is that of
+            :class:`~lrdgraph.nn.RelationDVAE`, ``'lrd'`` the one that LRD was published
+            with, of :class:`~lrdgraph.nn.LRDRelationDVAE`.
 
     Attributes:
         ids: External item ids.
@@ -42,8 +44,8 @@ class LatentRelationGraph(nn.Module):
             the other buffers are those of :class:`~lrdgraph.candidates.Candidates`.
 
     Raises:
-        ValueError: If latent relations have no pair to live on, or for what
-            :func:`~lrdgraph.candidates.unite` raises.
+        ValueError: If latent relations have no pair to live on, if the objective is
+            unknown, or for what :func:`~lrdgraph.candidates.unite` raises.
     """
 
     x: Tensor
@@ -59,7 +61,11 @@ class LatentRelationGraph(nn.Module):
     cumulative_weight: Tensor
 
     def __init__(
-        self, data: HeteroData, num_latent: int = 8, state_channels: int = 64
+        self,
+        data: HeteroData,
+        num_latent: int = 8,
+        state_channels: int = 64,
+        objective: str = "marginal",
     ) -> None:
         super().__init__()
         if num_latent < 0:
@@ -86,11 +92,8 @@ class LatentRelationGraph(nn.Module):
                 "'num_latent' to 0"
             )
         if num_latent:
-            self.dvae = RelationDVAE(
-                items.x.size(1), state_channels, num_latent, self.lags.size(1)
-            )
-            habits = typical_habits(self.lags[self.static], num_latent)
-            self.dvae.habit.data += habits.log()
+            sizes = (items.x.size(1), state_channels, num_latent)
+            self.dvae = make_dvae(objective, *sizes, self.lags[self.static])
 
     @property
     def num_items(self) -> int:
@@ -162,10 +165,11 @@ class LatentRelationGraph(nn.Module):
         negatives = torch.randint(
             self.num_items, (num_pairs // 4,), device=pairs.device
         )
-        items = self.dvae.item_likelihood(states, pairs, negatives)
-        habits = self.dvae.habit_likelihood(self.lags[edge_id])
+        likelihood = self.dvae.log_likelihood(
+            states, pairs, negatives, self.lags[edge_id]
+        )
         return {
-            "relation": self.dvae.relation_loss(posterior, items + habits),
+            "relation": self.dvae.relation_loss(posterior, likelihood),
             "spread": self.dvae.spread_loss(posterior),
         }
 

@@ -3,6 +3,15 @@
 from lrdgraph.nn.conv import SoftRGCNConv
 from lrdgraph.nn.dvae import RelationDVAE
 from lrdgraph.nn.encoder import CausalTransformer
+from lrdgraph.nn.lrd_dvae import LRDRelationDVAE
+from lrdgraph.nn.pair_dvae import PairDVAE
 from lrdgraph.nn.scoring import RelationalScorer
 
-__all__ = ["CausalTransformer", "RelationDVAE", "RelationalScorer", "SoftRGCNConv"]
+__all__ = [
+    "CausalTransformer",
+    "LRDRelationDVAE",
+    "PairDVAE",
+    "RelationDVAE",
+    "RelationalScorer",
+    "SoftRGCNConv",
+]

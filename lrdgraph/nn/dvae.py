@@ -6,8 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lrdgraph.nn.pair_dvae import PairDVAE, reconstruct
 
-class RelationDVAE(nn.Module):
+
+class RelationDVAE(PairDVAE):
     r"""Infers a distribution over latent relations for every pair of item texts.
 
     *Relation extraction* :math:`q(r \mid i, j)` reads the difference
@@ -55,13 +57,7 @@ class RelationDVAE(nn.Module):
         hidden_channels: int = 64,
         dropout: float = 0.5,
     ) -> None:
-        super().__init__()
-        if num_latent < 1:
-            raise ValueError(
-                f"'num_latent' needs to be positive in 'RelationDVAE' "
-                f"(got {num_latent})"
-            )
-        self.num_latent = num_latent
+        super().__init__(num_latent)
         num_outcomes = num_latent + 1
         self.dropout = nn.Dropout(dropout)
         self.project = nn.Linear(in_channels, hidden_channels, bias=False)
@@ -74,25 +70,12 @@ class RelationDVAE(nn.Module):
         nn.init.normal_(self.relation, std=state_channels**-0.5)
         nn.init.normal_(self.habit, std=0.3)
 
-    def roles(self, x: Tensor) -> Tensor:
-        """Project text vectors ``[N, C_text]`` once, before they are paired."""
-        roles: Tensor = self.project(x)
-        return roles
-
     def without_some_features(self, x: Tensor) -> Tensor:
         """Text vectors ``[N, C_text]``, in training without the same few features."""
         return x * self.dropout(x.new_ones(x.size(1)))
 
     def posterior(self, roles: Tensor, edge_index: Tensor) -> Tensor:
-        """Relation extraction, ``q(r | i, j)``.
-
-        Args:
-            roles: Projected texts of all items, from :meth:`roles`, ``[N, H]``.
-            edge_index: Item pairs, with shape ``[2, E]``.
-
-        Returns:
-            Probabilities with shape ``[E, K + 1]``; column 0 is *none*.
-        """
+        """Relation extraction from differences; see :meth:`PairDVAE.posterior`."""
         squared = self.squared.weight
         # d^2 = a^2 + b^2 - 2ab: only the product is of pairs, all else of single items.
         alone = roles.square() @ squared.t()
@@ -109,27 +92,15 @@ class RelationDVAE(nn.Module):
     def item_likelihood(
         self, states: Tensor, edge_index: Tensor, negatives: Tensor
     ) -> Tensor:
-        """Item reconstruction, ``log p(j | i, r) + log p(i | j, r)``.
-
-        Scores are diagonal-RESCAL plus a selectional preference, normalised over the
-        true item and the shared negatives.
-
-        Args:
-            states: Item states, with shape ``[N, C]``.
-            edge_index: Item pairs, with shape ``[2, E]``.
-            negatives: Item indices with shape ``[S]``.
-
-        Returns:
-            Log-likelihoods with shape ``[E, K + 1]``.
-        """
-        head = states.index_select(0, edge_index[0])
-        tail = states.index_select(0, edge_index[1])
+        """Items given each other, ``[E, K + 1]``; see :func:`reconstruct`."""
         relation = F.pad(self.relation, (0, 0, 1, 0))  # none: no interaction
-        sampled = states.index_select(0, negatives)
-        to_tail = head.unsqueeze(1) * relation + self.tail_preference  # [E, K + 1, C]
-        to_head = tail.unsqueeze(1) * relation + self.head_preference
-        return _log_softmax_of(tail, to_tail, sampled) + _log_softmax_of(
-            head, to_head, sampled
+        return reconstruct(
+            states,
+            edge_index,
+            negatives,
+            relation,
+            self.head_preference,
+            self.tail_preference,
         )
 
     def habit_likelihood(self, lags: Tensor) -> Tensor:
@@ -143,19 +114,14 @@ class RelationDVAE(nn.Module):
         """
         return lags @ self.habit.log_softmax(dim=-1).t()
 
+    def log_likelihood(
+        self, states: Tensor, edge_index: Tensor, negatives: Tensor, lags: Tensor
+    ) -> Tensor:
+        """Items and habits of pairs; see :meth:`PairDVAE.log_likelihood`."""
+        items = self.item_likelihood(states, edge_index, negatives)
+        return items + self.habit_likelihood(lags)
+
     def relation_loss(self, posterior: Tensor, log_likelihood: Tensor) -> Tensor:
         """Negative log-likelihood of a pair in nats, marginalised over relations."""
         log_posterior = posterior.clamp(min=1e-9).log()
         return -(log_posterior + log_likelihood).logsumexp(dim=-1).mean()
-
-    def spread_loss(self, posterior: Tensor) -> Tensor:
-        """Negative entropy of the mean posterior: low when all relations are used."""
-        # The entropy's slope at 0 is infinite.
-        return -torch.special.entr(posterior.mean(0).clamp(min=1e-9)).sum()
-
-
-def _log_softmax_of(true: Tensor, query: Tensor, sampled: Tensor) -> Tensor:
-    """Log-softmax of ``true [E, C]`` among itself and ``sampled [S, C]``, per query."""
-    positive = (query * true.unsqueeze(1)).sum(-1)  # [E, K + 1]
-    negative = query @ sampled.t()  # [E, K + 1, S]
-    return positive - torch.logaddexp(positive, negative.logsumexp(-1))

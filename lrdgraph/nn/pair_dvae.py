@@ -1,0 +1,131 @@
+"""What every discrete variational autoencoder of item pairs is made of."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+
+class PairDVAE(nn.Module, ABC):
+    r"""Infers relations from the texts of a pair, to explain the pair by them.
+
+    A subclass says what :math:`q(r \mid i, j)` reads (:meth:`posterior`), how likely a
+    pair is under each relation (:meth:`log_likelihood`), and how both are joined to
+    what is minimised (:meth:`relation_loss`). Relation 0 is *none*.
+
+    Args:
+        num_latent: Number of latent relations ``K`` besides *none*.
+
+    Attributes:
+        project: What :meth:`roles` applies to text vectors.
+        relation: Vectors of the latent relations, with shape ``[K, C]``.
+
+    Raises:
+        ValueError: If ``num_latent`` is not positive.
+    """
+
+    project: nn.Linear
+    relation: nn.Parameter
+
+    def __init__(self, num_latent: int) -> None:
+        super().__init__()
+        if num_latent < 1:
+            raise ValueError(
+                f"'num_latent' needs to be positive in {type(self).__name__!r} "
+                f"(got {num_latent})"
+            )
+        self.num_latent = num_latent
+
+    def roles(self, x: Tensor) -> Tensor:
+        """Project text vectors ``[N, C_text]`` once, before they are paired."""
+        roles: Tensor = self.project(x)
+        return roles
+
+    def without_some_features(self, x: Tensor) -> Tensor:
+        """What of text vectors ``[N, C_text]`` to learn from; all, by default."""
+        return x
+
+    @abstractmethod
+    def posterior(self, roles: Tensor, edge_index: Tensor) -> Tensor:
+        """Relation extraction, ``q(r | i, j)``.
+
+        Args:
+            roles: Projected texts of all items, from :meth:`roles`, ``[N, H]``.
+            edge_index: Item pairs, with shape ``[2, E]``.
+
+        Returns:
+            Probabilities with shape ``[E, K + 1]``; column 0 is *none*.
+        """
+
+    @abstractmethod
+    def log_likelihood(
+        self, states: Tensor, edge_index: Tensor, negatives: Tensor, lags: Tensor
+    ) -> Tensor:
+        """How likely pairs are under each relation.
+
+        Args:
+            states: Item states, with shape ``[N, C]``.
+            edge_index: Item pairs, with shape ``[2, E]``.
+            negatives: Item indices to compare with, with shape ``[S]``.
+            lags: Shoppers by lag bucket, with shape ``[E, num_lags]``.
+
+        Returns:
+            Log-likelihoods with shape ``[E, K + 1]``.
+        """
+
+    @abstractmethod
+    def relation_loss(self, posterior: Tensor, log_likelihood: Tensor) -> Tensor:
+        """What is minimised, in nats and mean over pairs.
+
+        Args:
+            posterior: ``q(r | i, j)``, with shape ``[E, K + 1]``.
+            log_likelihood: That of :meth:`log_likelihood`, ``[E, K + 1]``.
+        """
+
+    def spread_loss(self, posterior: Tensor) -> Tensor:
+        """Negative entropy of the mean posterior: low when all relations are used."""
+        # The entropy's slope at 0 is infinite.
+        return -torch.special.entr(posterior.mean(0).clamp(min=1e-9)).sum()
+
+
+def reconstruct(
+    states: Tensor,
+    edge_index: Tensor,
+    negatives: Tensor,
+    relation: Tensor,
+    head_preference: Tensor,
+    tail_preference: Tensor,
+) -> Tensor:
+    """Item reconstruction, ``log p(j | i, r) + log p(i | j, r)``.
+
+    Scores are diagonal-RESCAL (DistMult) plus a selectional preference, normalised over
+    the true item and the shared negatives.
+
+    Args:
+        states: Item states, with shape ``[N, C]``.
+        edge_index: Item pairs, with shape ``[2, E]``.
+        negatives: Item indices with shape ``[S]``.
+        relation: Vector of each relation, with shape ``[R, C]``.
+        head_preference: What each relation prefers as its source, ``[R, C]``.
+        tail_preference: What each relation prefers as its target, ``[R, C]``.
+
+    Returns:
+        Log-likelihoods with shape ``[E, R]``.
+    """
+    head = states.index_select(0, edge_index[0])
+    tail = states.index_select(0, edge_index[1])
+    sampled = states.index_select(0, negatives)
+    to_tail = head.unsqueeze(1) * relation + tail_preference  # [E, R, C]
+    to_head = tail.unsqueeze(1) * relation + head_preference
+    return _log_softmax_of(tail, to_tail, sampled) + _log_softmax_of(
+        head, to_head, sampled
+    )
+
+
+def _log_softmax_of(true: Tensor, query: Tensor, sampled: Tensor) -> Tensor:
+    """Log-softmax of ``true [E, C]`` among itself and ``sampled [S, C]``, per query."""
+    positive = (query * true.unsqueeze(1)).sum(-1)  # [E, R]
+    negative = query @ sampled.t()  # [E, R, S]
+    return positive - torch.logaddexp(positive, negative.logsumexp(-1))
