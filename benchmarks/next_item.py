@@ -49,7 +49,14 @@ TUNED = {
     "ml-100k": {"lr": 2e-3, "dropout": 0.4, "num_layers": 2},
     "planted": {"lr": 3e-3, "dropout": 0.4, "num_layers": 1, "batch_size": 64},
 }
-MODELS = ("lrdrec", "lrdrec-no-latent", "sasrec-text", "sasrec", "popularity")
+MODELS = (
+    "lrdrec",
+    "lrdrec-no-latent",
+    "lrdrec-lrd-objective",
+    "sasrec-text",
+    "sasrec",
+    "popularity",
+)
 COLUMNS = (
     ("sampled", "HR@5"),
     ("sampled", "NDCG@5"),
@@ -93,7 +100,8 @@ def build(name: str, data: HeteroData, config: dict) -> torch.nn.Module:
     if name.startswith("sasrec"):
         x = data["item"].x if name == "sasrec-text" else None
         return SASRec(num_items, channels, x=x, **options)
-    graph = LatentRelationGraph(data, config["num_latent"], channels)
+    objective = "lrd" if name == "lrdrec-lrd-objective" else "marginal"
+    graph = LatentRelationGraph(data, config["num_latent"], channels, objective)
     options |= {k: config[k] for k in ("num_convs", "relation_weight", "spread_weight")}
     return LRDRec(graph, channels, **options)
 
