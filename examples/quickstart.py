@@ -68,8 +68,8 @@ for item in data["item"].id[:3]:
 
 
 # 2. Train every model with the same loss, and read the test purchases once.
-def train(name: str, model: torch.nn.Module) -> dict[str, float]:
-    """Train until validation stops improving; test metrics."""
+def train(name: str, model: torch.nn.Module) -> tuple[NextItem, dict[str, float]]:
+    """Train until validation stops improving; how it went, and test metrics."""
     task = NextItem(model)
     batches = SequenceDataModule(data, model.max_length, batch_size=64)
     print(f"   {name}")
@@ -77,7 +77,7 @@ def train(name: str, model: torch.nn.Module) -> dict[str, float]:
         trainer = make_trainer(folder, max_epochs=args.max_epochs, patience=3)
         if not isinstance(model, Popularity):
             fit(trainer, task, batches)
-        return trainer.test(task, batches, verbose=False)[0]
+        return task, trainer.test(task, batches, verbose=False)[0]
 
 
 print("\n2. Train a recommender over the typed graph, and the baselines")
@@ -94,7 +94,7 @@ models = {
 results = {name: train(name, model) for name, model in models.items()}
 print("\nNext purchase, ranked among all items not bought yet (test part):\n")
 print(f"{'model':<16}{'HR@5':>8}{'HR@10':>8}{'NDCG@10':>9}{'MRR':>8}")
-for name, row in results.items():
+for name, (_, row) in results.items():
     values = [row[f"test/{m}"] for m in ("HR@5", "HR@10", "NDCG@10", "MRR")]
     print(
         f"{name:<16}{values[0]:>8.3f}{values[1]:>8.3f}{values[2]:>9.3f}{values[3]:>8.3f}"
@@ -150,7 +150,10 @@ for history in histories:
 graph.save(args.out / "relations.gexf", min_prob=0.5)
 network = graph.to_networkx(min_prob=0.5)
 report = args.out / "report.html"
-write_report(graph, report, data, recommender=recommender, histories=histories)
+health = results["lrdgraph"][0].health
+write_report(
+    graph, report, data, health=health, recommender=recommender, histories=histories
+)
 device = data["item"].id[
     int(pairs[0, gold == data.gold_relations.index("accessory")][0])
 ]

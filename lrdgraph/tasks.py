@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.data.sequences import Question
+from lrdgraph.health import health
 from lrdgraph.metrics import rank_among, rank_of_target, ranking_metrics
 from lrdgraph.models import LRDRec, Popularity, SASRec
 from lrdgraph.typing import Batch
 
 MONITOR = "val/NDCG@10"
+TIME_TO_DISCOVER = 3
+"""Epochs after which a collapse is warned of, once."""
 
 
 class NextItem(LightningModule):
@@ -36,8 +41,13 @@ class NextItem(LightningModule):
             recommender has settled without them.
         weight_decay: Weight decay of AdamW; the gates have none.
 
+    With latent relations, the figures of :func:`~lrdgraph.health.health` are logged
+    after every epoch (``relations/perplexity``, ...), and a collapse is warned of.
+
     Attributes:
         run: What :func:`fit` trains, in names and values; part of every checkpoint.
+        health: Each figure of discovery after every epoch of training, for a report;
+            part of every checkpoint.
     """
 
     def __init__(
@@ -55,6 +65,7 @@ class NextItem(LightningModule):
         self.weight_decay = weight_decay
         self._states: Tensor | None = None
         self.run: dict[str, str] = {}
+        self.health: dict[str, list[float]] = {}
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Sum of the model's losses."""
@@ -95,13 +106,32 @@ class NextItem(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Say whose checkpoint it is, for :func:`fit` to go on with no other one."""
-        checkpoint["run"] = self.run
+        checkpoint["run"], checkpoint["health"] = self.run, self.health
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with the figures of discovery."""
+        self.health = checkpoint["health"]
 
     def on_validation_epoch_start(self) -> None:
         """Compute the item states once for all questions."""
         self._states = self.model.item_states()
 
     on_test_epoch_start = on_validation_epoch_start
+
+    def on_validation_epoch_end(self) -> None:
+        """Look at discovery after an epoch of training."""
+        graph = getattr(self.model, "graph", None)
+        fitting = self.trainer.state.fn == TrainerFn.FITTING
+        if graph is None or not graph.num_latent or not fitting:
+            return
+        found = health(graph)
+        for name, value in found._asdict().items():
+            self.health.setdefault(name, []).append(value)
+            shown = name == "perplexity"
+            self.log(f"relations/{name}", value, prog_bar=shown, sync_dist=True)
+        warning = found.warning()
+        if warning and self.current_epoch == TIME_TO_DISCOVER:
+            warnings.warn(warning, stacklevel=2)
 
     def validation_step(self, question: Question, batch_idx: int) -> None:
         """Rank the targets of a validation batch."""
@@ -207,15 +237,19 @@ def fit(trainer: Trainer, task: NextItem, datamodule: SequenceDataModule) -> Non
         raise ValueError(f"'trainer' needs to come from 'make_trainer' (got {got})")
     folder = Path(str(best.dirpath))
     task.run = _describe(task, datamodule)
-    states = _earlier_states(folder, task.run)
-    if states is None or not stopping.is_over(states[stopping.state_key]):
-        last = None if states is None else folder / "last.ckpt"
+    there = _earlier(folder, task.run)
+    if there is None:
+        trainer.fit(task, datamodule)
+    elif stopping.is_over(there["callbacks"][stopping.state_key]):
+        task.on_load_checkpoint(there)
+    else:
+        last = folder / "last.ckpt"
         trainer.fit(task, datamodule, ckpt_path=last, weights_only=True)
     task.load_state_dict(_read(folder / "best.ckpt")["state_dict"])
 
 
-def _earlier_states(folder: Path, run: dict[str, str]) -> dict[str, Any] | None:
-    """States of the callbacks where the run in the folder ended, if there is one."""
+def _earlier(folder: Path, run: dict[str, str]) -> dict[str, Any] | None:
+    """The last checkpoint of the run in the folder, if there is one."""
     if not (folder / "last.ckpt").exists():
         return None
     checkpoint = _read(folder / "last.ckpt")
@@ -228,8 +262,7 @@ def _earlier_states(folder: Path, run: dict[str, str]) -> dict[str, Any] | None:
             f"one in which {', '.join(found)}; {len(names)} in all): give "
             "'make_trainer' another folder, or remove this one to train anew"
         )
-    states: dict[str, Any] = checkpoint["callbacks"]
-    return states
+    return checkpoint
 
 
 def _read(path: Path) -> dict[str, Any]:

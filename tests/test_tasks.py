@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 from lrdgraph import LatentRelationGraph
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.data.sequences import Question
+from lrdgraph.health import Health
 from lrdgraph.metrics import rank_among, rank_of_target, ranking_metrics
 from lrdgraph.models import LRDRec, Popularity, SASRec
 from lrdgraph.tasks import MONITOR, NextItem, fit, make_trainer
@@ -144,6 +145,25 @@ def test_epochs_without_improvement_are_not_repeated(module, tmp_path):
     _, resumed, trainer = run(tmp_path, module, 3, task)
     assert sorted(resumed.random) == [2]
     assert trainer.early_stopping_callback.wait_count == 2
+
+
+def test_health_of_discovery_is_recorded_after_every_epoch(whole, module, tmp_path):
+    task, recorder, trainer = whole
+    assert list(task.health) == list(Health._fields)
+    assert [len(values) for values in task.health.values()] == [5, 5, 5]
+    assert 1 <= min(task.health["perplexity"]) <= max(task.health["perplexity"]) <= 4
+    run(tmp_path, module, 3)
+    resumed, *_ = run(tmp_path, module, 5, make_task(seed=1), recorder.random)
+    assert resumed.health == task.health
+
+
+def test_collapse_is_warned_of_once(module, tmp_path):
+    task = frozen(make_task())
+    with torch.no_grad():
+        task.model.graph.dvae.squared.bias[2] = 99.0
+    with pytest.warns(UserWarning, match="collapsing: 1.0 latent") as caught:
+        run(tmp_path, module, 5, task)
+    assert len([w for w in caught if "collapsing" in str(w.message)]) == 1
 
 
 def test_finished_run_is_not_trained_again(whole, module):
