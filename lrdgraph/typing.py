@@ -40,11 +40,12 @@ class Rows(NamedTuple):
 class Batch(TypedDict):
     """A training batch: ``history [B, L]`` and ``target [B, L]``, padded with ``N``.
 
-    ``target[b, i]`` is the item that followed ``history[b, i]``.
+    ``target[b, i]`` is the item that followed ``history[b, i]``, in ``period[b, i]``.
     """
 
     history: Tensor
     target: Tensor
+    period: Tensor
 
 
 class Reason(NamedTuple):

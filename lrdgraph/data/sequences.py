@@ -16,12 +16,15 @@ from lrdgraph.typing import TRAIN, Batch
 class Histories(NamedTuple):
     """All interactions, user after user, each in order of time.
 
-    Shapes: ``item [M]``, ``split [M]``, ``user [M]``, ``start [U + 1]`` (where each
-    user begins); ``num_items`` is ``N``, also the index of padding.
+    Shapes: ``item [M]``, ``split [M]``, ``period [M]`` (all 0 where
+    :class:`~lrdgraph.transforms.Trends` were not counted), ``user [M]``,
+    ``start [U + 1]`` (where each user begins); ``num_items`` is ``N``, also the index
+    of padding.
     """
 
     item: Tensor
     split: Tensor
+    period: Tensor
     user: Tensor
     start: Tensor
     num_items: int
@@ -42,7 +45,8 @@ class Histories(NamedTuple):
         user, item = store.edge_index
         length = torch.bincount(user, minlength=data["user"].num_nodes)
         start = torch.cat([length.new_zeros(1), length.cumsum(0)])
-        return cls(item, store.split, user, start, data["item"].num_nodes)
+        period = store.get("period", torch.zeros_like(item))
+        return cls(item, store.split, period, user, start, data["item"].num_nodes)
 
     def before(self, position: Tensor, length: int) -> Tensor:
         """The ``length`` items before each position, padded on the left.
@@ -91,26 +95,30 @@ class TrainingWindows(Dataset[Batch]):
         return self.last.numel()
 
     def __getitems__(self, indices: list[int]) -> Batch:
-        """A whole batch at once: ``history`` and ``target``, ``[B, L]`` each."""
+        """A whole batch at once, all of it with shape ``[B, L]``."""
         last = self.last[indices]
+        place = last.unsqueeze(1) + torch.arange(1 - self.max_length, 1)
         history = self.histories.before(last, self.max_length)
         target = torch.cat([history[:, 1:], self.histories.item[last, None]], dim=1)
         padding = self.histories.num_items
         return {
             "history": history,
             "target": target.masked_fill(history == padding, padding),
+            "period": self.histories.period[place.clamp(min=0)],
         }
 
 
 class Question(TypedDict):
     """An evaluation batch: the ``history [B, L]``, the ``target [B]`` that followed.
 
+    It did so in ``period [B]``.
     ``seen_row`` and ``seen_item`` ``[S]`` list what each user had before;
     ``negatives [B, Q]`` are the given candidates, with ``Q = 0`` where there are none.
     """
 
     history: Tensor
     target: Tensor
+    period: Tensor
     seen_row: Tensor
     seen_item: Tensor
     negatives: Tensor
@@ -151,6 +159,7 @@ class Questions(Dataset[Question]):
         return {
             "history": self.histories.before(position, self.max_length),
             "target": self.histories.item[position],
+            "period": self.histories.period[position],
             "seen_row": row,
             "seen_item": item,
             "negatives": self.negatives[self.histories.user[position]],

@@ -44,6 +44,8 @@ class LRDRec(SASRec):
         relation_weight: Weight of the likelihood of the pairs under the DVAE.
         spread_weight: Weight of the (negative) entropy of the mean posterior. Above 0
             all relations are used, and what belongs together is split over them.
+        trend: What :class:`~lrdgraph.transforms.Trends` found, with shape
+            ``[N, T, F]``; None leaves time out.
 
     Raises:
         ValueError: If the graph's DVAE reconstructs states of another size.
@@ -63,6 +65,7 @@ class LRDRec(SASRec):
         dropout: float = 0.4,
         relation_weight: float = 0.1,
         spread_weight: float = 0.0,
+        trend: Tensor | None = None,
     ) -> None:
         super().__init__(
             graph.num_items,
@@ -71,6 +74,7 @@ class LRDRec(SASRec):
             num_layers=num_layers,
             dropout=dropout,
             x=graph.x,
+            trend=trend,
         )
         self.graph = graph
         _check_channels(graph, hidden_channels)

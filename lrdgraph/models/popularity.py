@@ -21,6 +21,11 @@ class Popularity(nn.Module):
         """The count of every item, with shape ``[N]``."""
         return self.count
 
-    def forward(self, history: Tensor, states: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        history: Tensor,
+        states: Tensor | None = None,
+        period: Tensor | None = None,
+    ) -> Tensor:
         """Scores of the catalogue after ``history [B, L]``, with shape ``[B, N]``."""
         return self.count.expand(history.size(0), -1).clone()

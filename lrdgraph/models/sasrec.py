@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from lrdgraph.nn.cross_entropy import catalogue_cross_entropy
 from lrdgraph.nn.encoder.transformer import CausalTransformer
 from lrdgraph.nn.scoring import Messages, Paths, history_paths, last_rows
+from lrdgraph.nn.trend import TrendBias
 from lrdgraph.typing import Batch, Rows
 
 
@@ -29,6 +30,8 @@ class SASRec(nn.Module):
         num_layers: Number of Transformer layers.
         dropout: Dropout probability.
         x: Item text vectors with shape ``[N, C_text]``; None uses ids alone.
+        trend: What :class:`~lrdgraph.transforms.Trends` found, with shape
+            ``[N, T, F]``; None leaves time out.
     """
 
     x: Tensor | None
@@ -42,6 +45,7 @@ class SASRec(nn.Module):
         num_layers: int = 1,
         dropout: float = 0.4,
         x: Tensor | None = None,
+        trend: Tensor | None = None,
     ) -> None:
         super().__init__()
         self.num_items, self.max_length = num_items, max_length
@@ -51,6 +55,7 @@ class SASRec(nn.Module):
         self.encoder = CausalTransformer(
             hidden_channels, max_length, num_layers, dropout=dropout
         )
+        self.trend = None if trend is None else TrendBias(trend)
         self.register_buffer("x", x, persistent=False)
         if x is not None:
             self.text = nn.Sequential(
@@ -81,7 +86,12 @@ class SASRec(nn.Module):
         return []
 
     def score(
-        self, states: Tensor, history: Tensor, rows: Rows, target: Tensor | None = None
+        self,
+        states: Tensor,
+        history: Tensor,
+        rows: Rows,
+        target: Tensor | None = None,
+        period: Tensor | None = None,
     ) -> Tensor:
         """Score the whole catalogue at each row.
 
@@ -90,29 +100,49 @@ class SASRec(nn.Module):
             history: Item indices, padded on the left with ``N``, ``[B, L]``.
             rows: The ``P`` positions to predict after.
             target: The item that followed each row, ``[P]``, in training only.
+            period: When each row is asked, ``[P]``; None is *now*, after all training.
 
         Returns:
             Scores with shape ``[P, N]``.
         """
         paths = history_paths(history, rows, self.num_items)
         users = self.user_states(states, history)[rows.batch, rows.slot]
-        scores = torch.addmm(self.bias, users, states.t())
+        scores = torch.addmm(self.bias, *self._with_trend(users, states.t(), period))
         for row, item, value in self.messages(paths, target):
             scores.view(-1).index_add_(0, row * self.num_items + item, value)
         return scores
 
-    def forward(self, history: Tensor, states: Tensor | None = None) -> Tensor:
+    def _with_trend(
+        self, users: Tensor, states: Tensor, period: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Users ``[P, C + T]`` and items ``[C + T, N]`` whose product has the trend."""
+        if self.trend is None:
+            return users, states
+        bias = self.trend().t()
+        if period is None:
+            period = torch.full((len(users),), len(bias) - 1, device=users.device)
+        when = F.one_hot(period, len(bias)).to(users.dtype)
+        return torch.cat([users, when], dim=1), torch.cat([states, bias])
+
+    def forward(
+        self,
+        history: Tensor,
+        states: Tensor | None = None,
+        period: Tensor | None = None,
+    ) -> Tensor:
         """Score the whole catalogue after each history.
 
         Args:
             history: Item indices, padded on the left with ``N``, ``[B, L]``.
             states: What :meth:`item_states` gave; None computes it.
+            period: When each history is asked to go on, ``[B]``; None is *now*. Only a
+                model with ``trend`` minds.
 
         Returns:
             Scores with shape ``[B, N]``.
         """
         states = self.item_states() if states is None else states
-        return self.score(states, history, last_rows(history))
+        return self.score(states, history, last_rows(history), period=period)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Losses of a training batch; their sum is to be minimised.
@@ -129,7 +159,9 @@ class SASRec(nn.Module):
         never = states.new_full(paths.row.shape, -1e4)
         seen = Messages(paths.row, paths.item, never)
         messages = [seen, *self.messages(paths, target)]
-        total = catalogue_cross_entropy(users, states, self.bias, messages, target)
+        period = batch["period"][rows.batch, rows.slot]
+        users, items = self._with_trend(users, states.t(), period)
+        total = catalogue_cross_entropy(users, items.t(), self.bias, messages, target)
         return total / max(target.numel(), 1)  # a batch may hold nothing but repeats
 
     def _training_rows(self, batch: Batch) -> tuple[Tensor, Rows, Tensor]:

@@ -7,6 +7,7 @@ from lrdgraph.transforms.set_vectors import SetVectors
 from lrdgraph.transforms.split import LeaveOneOut, TemporalSplit
 from lrdgraph.transforms.text_knn import TextKNN
 from lrdgraph.transforms.transitions import Transitions
+from lrdgraph.transforms.trends import Trends
 from lrdgraph.transforms.whiten import Whiten
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "TemporalSplit",
     "TextKNN",
     "Transitions",
+    "Trends",
     "Whiten",
 ]

@@ -50,7 +50,8 @@ def test_each_training_interaction_is_a_target_exactly_once(users, length):
     batch = windows.__getitems__(list(range(len(windows))))
     assert batch["history"].shape == batch["target"].shape == (len(windows), length)
     found = Counter()
-    for history, target in zip(*map(torch.Tensor.tolist, batch.values()), strict=True):
+    pairs = (batch[name].tolist() for name in ("history", "target"))
+    for history, target in zip(*pairs, strict=True):
         filled = [i for i in history if i != NUM_ITEMS]
         goals = [i for i in target if i != NUM_ITEMS]
         assert history == padded(filled, length)
@@ -108,3 +109,15 @@ def test_a_split_is_needed():
     data = make_shop([[0, 1, 2]], NUM_ITEMS)
     with pytest.raises(ValueError, match=r"'split' .*got none.*LeaveOneOut"):
         Histories.from_data(data)
+
+
+def test_periods_are_those_of_the_targets():
+    parts = [TRAIN, TRAIN, TRAIN, VAL, TEST]
+    data, _ = make_data([list(enumerate(parts)), list(enumerate(parts))])
+    data[INTERACTS].period = torch.tensor([0, 0, 1, 1, 2, 3, 4, 5, 6, 7])
+    histories = Histories.from_data(data)
+    batch = TrainingWindows(histories, 3).__getitems__([0, 1])
+    assert batch["target"].tolist() == [[NUM_ITEMS, 1, 2]] * 2
+    assert batch["period"][:, 1:].tolist() == [[0, 1], [4, 5]]
+    asked = Questions(histories, TEST, 3).__getitems__([0, 1])
+    assert asked["period"].tolist() == [2, 7]

@@ -8,9 +8,12 @@ from lrdgraph.models import SASRec
 
 NUM_ITEMS, LENGTH = 7, 4
 
+TREND = torch.rand(NUM_ITEMS, 3, 2, generator=torch.Generator().manual_seed(0))
+
 MAKE: dict[str, Callable[[], SASRec]] = {
     "ids": lambda: SASRec(NUM_ITEMS, 8, max_length=LENGTH),
     "text": lambda: SASRec(NUM_ITEMS, 8, max_length=LENGTH, x=torch.eye(NUM_ITEMS)),
+    "trend": lambda: SASRec(NUM_ITEMS, 8, max_length=LENGTH, trend=TREND),
 }
 
 
@@ -19,6 +22,8 @@ def model(request) -> SASRec:
     torch.manual_seed(0)
     model = MAKE[request.param]()
     torch.nn.init.normal_(model.bias)
+    if model.trend is not None:
+        torch.nn.init.normal_(model.trend.weight)
     return model.eval()
 
 
@@ -27,8 +32,21 @@ def test_score_is_user_state_times_item_state_plus_bias(model):
     states = model.item_states()
     users = model.user_states(states, history)[:, -1]
     expected = torch.stack([(states * user).sum(1) + model.bias for user in users])
+    if model.trend is not None:
+        expected = expected + TREND[:, -1] @ model.trend.weight  # asked now
     assert torch.allclose(model(history), expected, atol=1e-5)
     assert model(history, states).equal(model(history))
+
+
+def test_an_earlier_period_is_scored_by_its_own_trend():
+    torch.manual_seed(0)
+    model = MAKE["trend"]().eval()
+    torch.nn.init.normal_(model.trend.weight)
+    history = torch.tensor([[7, 7, 0, 1], [2, 3, 4, 5]])
+    now, then = model(history), model(history, period=torch.tensor([2, 0]))
+    change = (TREND[:, 0] - TREND[:, 2]) @ model.trend.weight
+    assert torch.allclose(then[0], now[0], atol=1e-5)
+    assert torch.allclose(then[1], now[1] + change, atol=1e-5)
 
 
 def test_text_enters_the_item_states():
@@ -44,15 +62,20 @@ def test_loss_is_the_cross_entropy_over_unseen_items(model):
     batch = {
         "history": torch.tensor([[7, 7, 0, 1], [2, 3, 2, 4]]),
         "target": torch.tensor([[7, 7, 1, 5], [3, 2, 4, 6]]),
+        "period": torch.tensor([[0, 0, 1, 2], [1, 1, 0, 2]]),
     }
     expected = []
-    for history, target in zip(*map(torch.Tensor.tolist, batch.values()), strict=True):
+    for history, target, period in zip(
+        *map(torch.Tensor.tolist, batch.values()), strict=True
+    ):
         for slot, goal in enumerate(target):
             seen = [item for item in history[: slot + 1] if item != NUM_ITEMS]
             if goal != NUM_ITEMS and goal not in seen:
                 states = model.item_states()
                 user = model.user_states(states, torch.tensor([history]))[0, slot]
                 scores = states @ user + model.bias
+                if model.trend is not None:
+                    scores = scores + TREND[:, period[slot]] @ model.trend.weight
                 scores[seen] = -torch.inf
                 expected.append(F.cross_entropy(scores, torch.tensor(goal)))
     assert len(expected) == 5  # 2 after [2, 3] is a repeat
@@ -63,7 +86,8 @@ def test_loss_is_the_cross_entropy_over_unseen_items(model):
 def test_a_batch_of_nothing_but_repeats_costs_nothing(model):
     history = torch.tensor([[7, 7, 0, 0]])
     target = torch.tensor([[7, 7, 0, 0]])
-    loss = model.loss({"history": history, "target": target})["next_item"]
+    batch = {"history": history, "target": target, "period": torch.zeros_like(target)}
+    loss = model.loss(batch)["next_item"]
     loss.backward()
     assert loss.item() == 0
     assert all(p.grad is None or not p.grad.any() for p in model.parameters())
@@ -73,6 +97,7 @@ def test_every_parameter_learns(model):
     batch = {
         "history": torch.tensor([[3, 2, 0, 1]]),
         "target": torch.tensor([[2, 0, 1, 5]]),
+        "period": torch.tensor([[0, 1, 1, 2]]),
     }
     model.loss(batch)["next_item"].backward()
     assert [n for n, p in model.named_parameters() if not p.grad.any()] == []
@@ -84,8 +109,8 @@ def test_padding_alone_gives_finite_scores(model):
 
 def test_state_dict_round_trip(model, tmp_path):
     torch.save(model.state_dict(), tmp_path / "model.pt")
-    text = {} if model.x is None else {"x": model.x}
-    other = SASRec(NUM_ITEMS, 8, max_length=LENGTH, **text).eval()
+    trend = None if model.trend is None else torch.zeros_like(TREND)
+    other = SASRec(NUM_ITEMS, 8, max_length=LENGTH, x=model.x, trend=trend).eval()
     other.load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True))
     history = torch.tensor([[7, 1, 2, 3]])
     assert other(history).equal(model(history))

@@ -1,0 +1,24 @@
+"""What is in fashion, as a bias of items."""
+
+import torch
+from torch import Tensor, nn
+
+
+class TrendBias(nn.Module):
+    """Score of an item in a period of time, from its trend: a weighted sum.
+
+    Args:
+        trend: Features of each item in each period, from
+            :class:`~lrdgraph.transforms.Trends`, with shape ``[N, T, F]``.
+    """
+
+    trend: Tensor
+
+    def __init__(self, trend: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("trend", trend)
+        self.weight = nn.Parameter(torch.zeros(trend.size(-1)))
+
+    def forward(self) -> Tensor:
+        """Bias of each item in each period, with shape ``[N, T]``."""
+        return self.trend @ self.weight
