@@ -26,6 +26,7 @@ from lrdgraph.transforms import (
     Normalize,
     TextKNN,
     Transitions,
+    Trends,
 )
 
 parser = argparse.ArgumentParser(
@@ -54,6 +55,7 @@ data = AmazonReviews(
             Normalize(),
             TextKNN(k=20),
             Transitions(window=3),
+            Trends(),
         ]
     ),
 )[0]
@@ -64,7 +66,7 @@ if not args.observed:  # also bought and also viewed contain test-period behavio
 
 graph = LatentRelationGraph(data, num_latent=8)
 print(graph)
-model = LRDRec(graph, num_layers=2, dropout=0.5)
+model = LRDRec(graph, num_layers=2, dropout=0.5, trend=data["item"].trend)
 task, batches = NextItem(model, lr=2e-3), SequenceDataModule(data)
 trainer = make_trainer(args.out / f"checkpoints-{args.seed}-{args.observed}")
 fit(trainer, task, batches)

@@ -20,7 +20,7 @@ from lrdgraph.datasets import ReChorus
 from lrdgraph.models import LRDRec
 from lrdgraph.tasks import NextItem, fit, make_trainer
 from lrdgraph.text import TextEncoder, VectorCache, packaged_model
-from lrdgraph.transforms import EmbedText, Normalize, TextKNN, Transitions
+from lrdgraph.transforms import EmbedText, Normalize, TextKNN, Transitions, Trends
 
 parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -45,6 +45,7 @@ data = ReChorus(
             Normalize(),
             TextKNN(k=20),
             Transitions(window=3),
+            Trends(),
         ]
     ),
 )[0]
@@ -55,7 +56,7 @@ if args.no_observed:  # also bought and also viewed contain test-period behaviou
 
 graph = LatentRelationGraph(data, num_latent=8)
 print(graph)
-model = LRDRec(graph)
+model = LRDRec(graph, trend=data["item"].trend)
 task, batches = NextItem(model), SequenceDataModule(data)
 trainer = make_trainer(args.out / f"checkpoints-{args.seed}-{args.no_observed}")
 fit(trainer, task, batches)

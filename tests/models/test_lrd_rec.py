@@ -126,3 +126,17 @@ def test_state_dict_round_trip(shop, tmp_path):
     assert not torch.allclose(other(history), model(history))
     other.load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True))
     assert other(history).equal(model(history))
+
+
+def test_recommends_what_is_in_fashion_now(shop):
+    graph = LatentRelationGraph(shop, num_latent=2, state_channels=8)
+    trend = torch.zeros(graph.num_items, 3, 1)
+    trend[7, :2], trend[9, 2] = 99.0, 99.0  # of the past, of today
+    model = LRDRec(graph, 8, max_length=LENGTH, trend=trend)
+    torch.nn.init.ones_(model.trend.weight)
+    first, *_, last = model.recommend([graph.ids[0]], k=graph.num_items - 1)
+    assert first.item == graph.ids[9]
+    assert first.score > 50 > last.score
+    batch = make_batch(shop)
+    history, past = batch["history"], torch.zeros(20, dtype=torch.long)
+    assert (model(history, period=past).argmax(1) == 7).all()
