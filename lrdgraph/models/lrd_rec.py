@@ -27,8 +27,8 @@ class LRDRec(SASRec):
     r"""Recommends over a :class:`~lrdgraph.LatentRelationGraph`, trained end to end.
 
     .. math::
-        \text{score}(j \mid \text{history}) = z^\top h_j + b_j +
-        \sum_t \sum_r g_{r,\Delta(t)}\, w_r(t, j)
+        \text{score}(j \mid \text{history}) = z^\top h_j + b_j + v^\top
+        \text{trend}_j + \sum_t \sum_r g_{r,\Delta(t)}\, w_r(t, j)
 
     with item states :math:`h` from text, id and soft-typed convolution, a user state
     :math:`z` from a causal Transformer over the history, and messages along the typed

@@ -1,4 +1,4 @@
-"""Layers: the DVAE, typed convolution, sequence encoder, relational scoring."""
+"""Layers: the DVAE, typed convolution, sequence encoder, scoring."""
 
 from lrdgraph.nn.conv import SoftRGCNConv
 from lrdgraph.nn.dvae import RelationDVAE
@@ -6,6 +6,7 @@ from lrdgraph.nn.encoder import CausalTransformer
 from lrdgraph.nn.lrd_dvae import LRDRelationDVAE
 from lrdgraph.nn.pair_dvae import PairDVAE
 from lrdgraph.nn.scoring import RelationalScorer
+from lrdgraph.nn.trend import TrendBias
 
 __all__ = [
     "CausalTransformer",
@@ -14,4 +15,5 @@ __all__ = [
     "RelationDVAE",
     "RelationalScorer",
     "SoftRGCNConv",
+    "TrendBias",
 ]
