@@ -2,9 +2,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from torch_geometric.data import HeteroData
 
 from lrdgraph.testing import tiny_shop
+
+# How long an example takes is no property of the code on a busy machine.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lrdgraph.candidates import relation_pairs, unite
@@ -17,7 +17,6 @@ histories = st.lists(st.lists(item, min_size=1, max_size=8), min_size=1, max_siz
 pairs = st.sets(st.tuples(item, item).filter(lambda pair: pair[0] != pair[1]))
 
 
-@settings(deadline=None)
 @given(histories, pairs.filter(len), pairs)
 def test_pairs_are_united_as_in_a_naive_loop(histories, bought, viewed):
     relations = {"bought": bought, "viewed": viewed}
@@ -55,7 +54,6 @@ def test_pairs_are_united_as_in_a_naive_loop(histories, bought, viewed):
         assert scale == pytest.approx(max(1, leaving[i] * coming[j]) ** -0.25)
 
 
-@settings(deadline=None)
 @given(histories, pairs.filter(len))
 def test_sampling_weights_are_three_quarters_followed_and_one_quarter_equal(
     histories, bought

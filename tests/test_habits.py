@@ -1,7 +1,7 @@
 from collections import Counter
 
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lrdgraph.datasets import INTERACTS
@@ -37,7 +37,6 @@ def naive(histories: list[list[int]], key: list[int]) -> list[list[float]]:
     return [counts[place] for place in key]
 
 
-@settings(deadline=None)
 @given(histories, keys)
 def test_counts_are_those_of_a_naive_loop(histories, key):
     data = LeaveOneOut()(make_shop(histories, NUM_ITEMS))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 from torch_geometric.metrics import LinkPredHitRatio, LinkPredMRR, LinkPredNDCG
@@ -104,7 +104,6 @@ def test_padded_negatives_and_the_target_among_them_do_not_count() -> None:
     assert rank_among(scores, target, negatives).tolist() == [3]
 
 
-@settings(deadline=None)
 @given(st.integers(1, 30), st.integers(2, 40), st.integers(0, 2**31))
 def test_metrics_equal_those_of_pyg(num_rows: int, num_items: int, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)

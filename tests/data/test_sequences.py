@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch_geometric.data import HeteroData
 
@@ -36,7 +36,6 @@ def padded(items: list[int], length: int) -> list[int]:
     return [NUM_ITEMS] * (length - len(items)) + items
 
 
-@settings(deadline=None)
 @given(users, lengths)
 def test_each_training_interaction_is_a_target_exactly_once(users, length):
     data, users = make_data(users)
@@ -62,7 +61,6 @@ def test_each_training_interaction_is_a_target_exactly_once(users, length):
     assert found == Counter(pair for items in trained for pair in pairwise(items))
 
 
-@settings(deadline=None)
 @given(users, lengths, st.sampled_from([VAL, TEST]))
 def test_questions_are_asked_of_exactly_what_came_before(users, length, part):
     data, users = make_data(users)

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lrdgraph.datasets import INTERACTS, assemble, split_hash
@@ -85,7 +85,6 @@ events = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(events)
 def test_order_is_that_of_a_stable_sort(rows):
     interactions = pd.DataFrame(rows, columns=["user", "item", "time"])
@@ -99,7 +98,6 @@ def test_order_is_that_of_a_stable_sort(rows):
     assert [(users[user], item, time) for user, item, time in got] == expected
 
 
-@settings(deadline=None)
 @given(events, st.randoms(use_true_random=False), st.data())
 def test_hash_follows_the_split_and_not_the_numbering(rows, random, draw):
     frame = pd.DataFrame(rows, columns=["user", "item", "time"])
@@ -115,7 +113,6 @@ def test_hash_follows_the_split_and_not_the_numbering(rows, random, draw):
     assert assemble(frame, items).split_hash != data.split_hash
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 3), max_size=40), st.integers(0, 12))
 def test_shared_values_link_members_up_to_the_cap(values, max_partners):
     value = np.array(values, dtype=np.int64)

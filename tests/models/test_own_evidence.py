@@ -103,13 +103,13 @@ def check_all(data: HeteroData, max_length: int) -> None:
         assert torch.allclose(trained[others], blind[others], rtol=1e-4, atol=1e-4)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(histories, pairs, windows)
 def test_training_scores_are_those_of_a_graph_without_it(histories, pairs, window):
     check_all(make_data(histories, pairs, window), LENGTH)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(histories, pairs, windows, st.integers(1, 4))
 def test_so_are_those_of_histories_cut_into_windows(
     histories, pairs, window, max_length

@@ -55,7 +55,7 @@ def test_own_transitions_are_those_of_a_naive_loop(history, window):
     assert own_transitions(paths, window, NUM_ITEMS).tolist() == expected
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(batch, pairs, pairs, st.integers(0, 99))
 def test_messages_equal_a_loop_over_candidates(batch, bought, viewed, seed):
     torch.manual_seed(seed)

@@ -3,7 +3,7 @@ from collections import Counter
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch_geometric.data import HeteroData
 
@@ -56,7 +56,6 @@ pairs = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(pairs, st.integers(1, 3))
 def test_core_is_that_of_a_naive_loop(rows, k):
     expected = naive_core(rows, k)
@@ -79,7 +78,6 @@ def test_core_is_that_of_a_naive_loop(rows, k):
     assert core.validate()
 
 
-@settings(deadline=None)
 @given(pairs)
 def test_all_of_an_item_stays_together(rows):
     core = KCore(1)(make(rows))

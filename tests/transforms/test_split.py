@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given, reject, settings
+from hypothesis import given, reject
 from hypothesis import strategies as st
 from torch_geometric.data import HeteroData
 
@@ -56,7 +56,6 @@ def parts_of_users(data: HeteroData) -> list[list[int]]:
     return [store.split[user == number].tolist() for number in users]
 
 
-@settings(deadline=None)
 @given(events)
 def test_leave_one_out(rows):
     data = LeaveOneOut()(make(rows))
@@ -74,7 +73,6 @@ def test_leave_one_out_keeps_the_file_order_of_ties():
     assert store.split.tolist() == [0, 0, 1, 2]
 
 
-@settings(deadline=None)
 @given(events, st.floats(0.05, 0.45), st.floats(0.05, 0.45))
 def test_temporal_split_is_the_same_moment_for_all(rows, val, test):
     data = make(rows)

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 from torch_geometric.data import HeteroData
@@ -51,7 +51,6 @@ def naive(x: Tensor, k: int) -> list[tuple[int, int]]:
     return found
 
 
-@settings(deadline=None)
 @given(
     # Small whole numbers, so that zero vectors, duplicates and ties abound.
     st.lists(st.tuples(*3 * [st.integers(-2, 2)]), max_size=12).map(

@@ -3,7 +3,7 @@ from collections import Counter
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch_geometric.data import HeteroData
 
@@ -60,7 +60,6 @@ several_histories = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(several_histories, st.integers(1, 10))
 def test_counts_are_those_of_a_naive_loop(histories, window):
     data = Transitions(window)(make(histories))
@@ -73,7 +72,6 @@ def test_counts_are_those_of_a_naive_loop(histories, window):
     assert data["item"]["count"].tolist() == [popularity[i] for i in range(NUM_ITEMS)]
 
 
-@settings(deadline=None)
 @given(several_histories, st.data())
 def test_validation_and_test_never_enter(histories, draw):
     data = make(histories)

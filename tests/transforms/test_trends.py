@@ -2,7 +2,7 @@ from math import log1p
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch_geometric.data import HeteroData
 
@@ -44,7 +44,6 @@ events = st.lists(st.tuples(item, st.integers(0, 9), part), min_size=1, max_size
 some_events = events.filter(lambda events: any(part == TRAIN for *_, part in events))
 
 
-@settings(deadline=None)
 @given(some_events, st.integers(1, 6))
 def test_features_are_those_of_a_naive_loop(events, num_periods):
     data = Trends(num_periods)(make(events))
@@ -65,7 +64,6 @@ def test_features_are_those_of_a_naive_loop(events, num_periods):
             assert found == pytest.approx([*expected, float(bool(ages))], abs=1e-5)
 
 
-@settings(deadline=None)
 @given(some_events, st.integers(1, 6))
 def test_periods_follow_time_and_share_the_training_part(events, num_periods):
     period = Trends(num_periods)(make(events))[INTERACTS].period.tolist()

@@ -1,5 +1,5 @@
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -31,7 +31,6 @@ def naive(x: Tensor, edges: dict[tuple, tuple]) -> Tensor:
     return means
 
 
-@settings(deadline=None)
 @given(edges)
 def test_means_are_those_of_a_naive_loop(edges):
     x = torch.randn(NUM_ITEMS, 2)
@@ -40,7 +39,6 @@ def test_means_are_those_of_a_naive_loop(edges):
     assert not means[2].any()  # a relation without an edge
 
 
-@settings(deadline=None)
 @given(edges)
 def test_frozen_means_and_their_gradient_are_the_same(edges):
     edge_index, edge_weight = as_tensors(edges)
