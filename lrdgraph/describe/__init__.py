@@ -8,5 +8,15 @@ from lrdgraph.describe.description import (
     Overlap,
     overview,
 )
+from lrdgraph.describe.naming import Writer, name_relations
 
-__all__ = ["Description", "Exemplar", "Habits", "Overlap", "describe", "overview"]
+__all__ = [
+    "Description",
+    "Exemplar",
+    "Habits",
+    "Overlap",
+    "Writer",
+    "describe",
+    "name_relations",
+    "overview",
+]

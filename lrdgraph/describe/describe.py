@@ -40,11 +40,6 @@ def describe(
     """
     if not graph.num_latent:
         raise ValueError("'graph' needs latent relations to describe (got none)")
-    if data is not None and list(data["item"].id) != graph.ids:
-        raise ValueError(
-            f"'data' needs the {graph.num_items} items that 'graph' was made of, in "
-            f"their order (got {data['item'].num_nodes} items, or others)"
-        )
     pairs = gather(graph, data)
     return [
         _describe(graph, pairs, outcome, num_exemplars)

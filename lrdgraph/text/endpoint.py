@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
-from urllib.parse import urlsplit
 
 import torch
 from torch import Tensor
 
-from lrdgraph.text.http import EndpointError, excerpt, post_json
+from lrdgraph.text.http import (
+    EndpointError,
+    checked_key,
+    checked_url,
+    excerpt,
+    post_json,
+)
 from lrdgraph.text.progress import progress_bar
 from lrdgraph.text.vectors import check_vectors
 
@@ -64,13 +68,13 @@ class EndpointEncoder:
                     f"{name!r} needs to be at least {least} in 'EndpointEncoder' "
                     f"(got {value})"
                 )
-        self.base_url = _checked_url(base_url)
+        self.base_url = checked_url(base_url, "EndpointEncoder")
         self.model = model
         self.batch_size = batch_size
         self.timeout = timeout
         self.max_retries = max_retries
         self.progress = progress
-        self._api_key = _checked_key(api_key or os.environ.get("OPENAI_API_KEY", ""))
+        self._api_key = checked_key(api_key, "EndpointEncoder")
 
     def __repr__(self) -> str:
         return f"EndpointEncoder({self.base_url!r}, {self.model!r})"
@@ -151,28 +155,3 @@ class EndpointEncoder:
 
 def _is_per_token(row: Any) -> bool:
     return isinstance(row, list) and any(isinstance(part, list) for part in row)
-
-
-def _checked_url(base_url: str) -> str:
-    parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(
-            f"'base_url' needs to start with http:// or https:// and a host in "
-            f"'EndpointEncoder' (got {base_url!r})"
-        )
-    if parts.username or parts.query or parts.fragment:
-        raise ValueError(
-            "'base_url' needs to come without a user, '?' or '#' in 'EndpointEncoder'; "
-            "a key belongs into 'api_key'"
-        )
-    return base_url.rstrip("/")
-
-
-def _checked_key(api_key: str) -> str:
-    api_key = api_key.strip()
-    if not (api_key.isascii() and api_key.isprintable()):
-        raise ValueError(
-            "'api_key' needs to be printable ASCII in 'EndpointEncoder' "
-            "(got other characters)"
-        )
-    return api_key

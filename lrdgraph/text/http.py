@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+import os
 import random
 import time
 from email.message import Message
@@ -12,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 MAX_WAIT = 60.0
@@ -98,7 +100,7 @@ def _send(request: Request, api_key: str, timeout: float) -> Any:
         kind = "HTML" if start.lstrip().startswith("<") else "something else"
         raise EndpointError(
             f"{request.full_url} needs to answer with JSON (got {kind}: {start!r}); is "
-            f"it the address of the API? It often ends in /v1/embeddings"
+            f"it the address of the API? 'base_url' often ends in /v1"
         ) from None
 
 
@@ -137,3 +139,37 @@ def _retry_after(headers: Message) -> float | None:
 def excerpt(text: str, api_key: str) -> str:
     """Give the start of an answer, with the key taken out where a server echoes it."""
     return (text.replace(api_key, "***") if api_key else text)[:300]
+
+
+def checked_url(base_url: str, owner: str) -> str:
+    """Give the address of an API without a slash at its end.
+
+    Raises:
+        ValueError: if it is none, or holds more than an address; ``owner`` is told.
+    """
+    parts = urlsplit(base_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(
+            f"'base_url' needs to start with http:// or https:// and a host in "
+            f"{owner!r} (got {base_url!r})"
+        )
+    if parts.username or parts.query or parts.fragment:
+        raise ValueError(
+            f"'base_url' needs to come without a user, '?' or '#' in {owner!r}; "
+            f"a key belongs into 'api_key'"
+        )
+    return base_url.rstrip("/")
+
+
+def checked_key(api_key: str | None, owner: str) -> str:
+    """Give the key, failing that ``OPENAI_API_KEY`` of the environment, or ``''``.
+
+    Raises:
+        ValueError: if no header can carry it; ``owner`` is told, and never the key.
+    """
+    key = (api_key or os.environ.get("OPENAI_API_KEY", "")).strip()
+    if not (key.isascii() and key.isprintable()):
+        raise ValueError(
+            f"'api_key' needs to be printable ASCII in {owner!r} (got other characters)"
+        )
+    return key

@@ -172,7 +172,7 @@ def test_a_server_out_of_reach() -> None:
         ((401, {}, ""), "no key was given; give 'api_key' or set OPENAI_API_KEY"),
         ((404, {}, "no model"), "unknown address or model.*no model"),
         ((302, {"Location": "http://example.org"}, ""), "redirects aren't followed"),
-        ((200, {}, "<html>hello"), r"JSON \(got HTML.*ends in /v1/embeddings"),
+        ((200, {}, "<html>hello"), r"JSON \(got HTML.*'base_url' often ends in /v1"),
         ((200, {}, {"error": "sorry"}), "no list 'data'.*sorry"),
         ((200, {}, {"data": [{"index": 0}]}), "no list 'data'"),
         ((200, {}, {"data": vectors_of(["a"])}), "1 vectors .* for 2 texts"),
