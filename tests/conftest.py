@@ -29,3 +29,11 @@ def shared_data() -> Path:
 def shop() -> HeteroData:
     """A shop with planted relations, complete up to the candidate pairs."""
     return tiny_shop()
+
+
+@pytest.fixture(scope="session")
+def gguf() -> Path:
+    """The GGUF file of a language model: ``LRDGRAPH_TEST_GGUF`` names it."""
+    if "LRDGRAPH_TEST_GGUF" not in os.environ:
+        pytest.skip("LRDGRAPH_TEST_GGUF names no GGUF file")
+    return Path(os.environ["LRDGRAPH_TEST_GGUF"])

@@ -17,10 +17,11 @@ MAX_WORDS, MAX_NAME, MAX_SENTENCE = 5, 40, 200
 
 _NUM_PAIRS = 5
 _PROMPT = """\
-In a shop, one relation leads from the head of each of these pairs to its tail:
+In a shop, one relation leads from the first product of each of these pairs (the head)
+to the second one (the tail):
 {facts}
 
-What is the tail to the head? Answer with one line in the form
+What is the second product to the first one? Answer with one line in the form
 name: sentence
 where the name has at most four words and the sentence is short."""
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from lrdgraph.describe import Description, Exemplar, Habits, name_relations
-from lrdgraph.text import EndpointError
+from lrdgraph.text import EndpointError, TextWriter
 
 REFILL = Description(
     relation="latent_1",
@@ -118,3 +119,15 @@ def test_what_the_writer_raises_is_told() -> None:
 
     with pytest.raises(EndpointError, match="out of reach"):
         name_relations([REFILL], broken)
+
+
+@pytest.mark.slow
+def test_the_answers_of_a_small_model_are_taken_or_refused(gguf: Path) -> None:
+    named = name_relations([REFILL, RIVAL], TextWriter(gguf))
+    for one, counted in zip(named, (REFILL, RIVAL), strict=True):
+        if one.sentence:
+            assert one.origin.startswith("written by a language model")
+        else:
+            assert one.name == counted.name
+            assert one.origin.startswith("counted, as the answer was ")
+    assert named == name_relations([REFILL, RIVAL], TextWriter(gguf))

@@ -7,7 +7,7 @@ import torch
 
 from lrdgraph import LatentRelationGraph
 from lrdgraph.convert import to_frame
-from lrdgraph.describe import describe
+from lrdgraph.describe import describe, name_relations
 from lrdgraph.report import write_report
 from lrdgraph.report.explorer import neighborhoods
 from lrdgraph.testing import make_shop, tiny_shop
@@ -160,6 +160,27 @@ def test_control_characters_are_left_out(tmp_path) -> None:
     )
 
 
+def test_what_a_language_model_wrote_is_text(told, tmp_path) -> None:
+    name, sentence = (
+        "</script><script>alert(1)</script>",
+        "<img src=x onerror=alert(2)>",
+    )
+    answers = iter([f"{name}: {sentence}", "no form", "<u>bold</u>: {{ 7 * 7 }}"])
+    named = name_relations(describe(told.graph, told.data), lambda _: next(answers))
+    path = tmp_path / "report.html"
+    write_report(told.graph, path, told.data, descriptions=named)
+    page = Page(path.read_text())
+    assert len(page.scripts) == 2
+    assert {"img", "u"}.isdisjoint(tag for tag, _ in page.elements)
+    assert {name, sentence, "<u>bold</u>", "{{ 7 * 7 }}"} <= set(page.texts)
+    for one in named:
+        assert f"Name {one.origin}." in page.texts
+        assert page.texts.count(one.name) >= 3  # use, card, overlap
+    labels = [look["label"] for look in json.loads(page.scripts[0])["relations"]]
+    assert {one.name for one in named} <= set(labels)
+    assert any("that a language model wrote" in text for text in page.texts)
+
+
 def test_refusals(told, tmp_path) -> None:
     path = tmp_path / "report.html"
     with pytest.raises(ValueError, match="'histories' need a 'recommender'"):
@@ -168,6 +189,11 @@ def test_refusals(told, tmp_path) -> None:
         write_report(told.graph, path, recommender=told.model, histories=[["nothing"]])
     with pytest.raises(ValueError, match="needs the 48 items"):
         write_report(told.graph, path, tiny_shop(num_users=60, num_items=96))
+    some = describe(told.graph)[1:]
+    with pytest.raises(ValueError, match="'descriptions' need to be of .*latent_1"):
+        write_report(told.graph, path, descriptions=some)
+    with pytest.raises(ValueError, match="'descriptions' need to be of .*latent_1"):
+        write_report(told.graph, path, descriptions=[])
     torch.manual_seed(0)
     with pytest.raises(ValueError, match="needs latent relations to describe"):
         write_report(LatentRelationGraph(told.data, num_latent=0), path)

