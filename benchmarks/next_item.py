@@ -101,13 +101,12 @@ def build(name: str, data: HeteroData, config: dict) -> torch.nn.Module:
     """A fresh model."""
     options = {k: config[k] for k in ("max_length", "num_layers", "dropout")}
     channels, num_items = config["hidden_channels"], data["item"].num_nodes
-    trend = data["item"].trend
     if name == "popularity":
         return Popularity(data["item"]["count"])
     if name == "popularity-recent":  # halved from each period to the next
-        return Popularity(trend[:, -1, 1])
+        return Popularity(data["item"].trend[:, -1, 1])
     if name.endswith("-timed"):
-        options["trend"] = trend
+        options["trend"] = data["item"].trend
     if name.startswith("sasrec"):
         x = data["item"].x if name.startswith("sasrec-text") else None
         return SASRec(num_items, channels, x=x, **options)
