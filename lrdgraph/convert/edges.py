@@ -55,11 +55,18 @@ def likely_edges(
     return edges
 
 
-def united(edges: Edges) -> tuple[Tensor, Tensor]:
-    """Places and probabilities of all edges, relation by relation, in main memory."""
+def united(edges: Edges) -> tuple[Tensor, Tensor, Tensor]:
+    """All edges, relation by relation, in main memory.
+
+    Returns:
+        Their places in the graph, the relation of each as its place in ``edges``, and
+        their probabilities.
+    """
     place, probability = torch.empty(0, dtype=torch.long), torch.empty(0)
+    sizes = [place.numel() for place, _ in edges.values()]
     return (
         torch.cat([place, *(place.cpu() for place, _ in edges.values())]),
+        torch.arange(len(edges)).repeat_interleave(torch.tensor(sizes).long()),
         torch.cat([probability, *(prob.cpu() for _, prob in edges.values())]),
     )
 
@@ -92,7 +99,7 @@ def _edges_from(graph: LatentRelationGraph, items: Collection[str] | None) -> Te
     device = graph.edge_index.device
     if items is None:
         return torch.arange(graph.num_edges, device=device)
-    source = torch.tensor(sorted(map(graph.index, items)), dtype=torch.long)
+    source = torch.tensor([*map(graph.index, items)], dtype=torch.long)
     return graph.edges_from(source.unique().to(device))[1]
 
 

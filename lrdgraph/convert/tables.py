@@ -49,14 +49,13 @@ def triples(
         ids: How to write each of the ``N`` items.
         names: How to write each of the relations of ``edges``.
     """
-    place, probability = united(edges)
+    place, relation, probability = united(edges)
     head, tail = graph.edge_index.cpu()[:, place].numpy()
-    sizes = [place.numel() for place, _ in edges.values()]
     written = np.array(ids, dtype=object)
     return pd.DataFrame(
         {
             "head": written[head],
-            "relation": np.repeat(np.array(names, dtype=object), sizes),
+            "relation": np.array(names, dtype=object)[relation.numpy()],
             "tail": written[tail],
             "probability": probability.numpy(),
         }

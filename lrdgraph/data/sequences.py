@@ -111,9 +111,9 @@ class TrainingWindows(Dataset[Batch]):
 class Question(TypedDict):
     """An evaluation batch: the ``history [B, L]``, the ``target [B]`` that followed.
 
-    It did so in ``period [B]``.
-    ``seen_row`` and ``seen_item`` ``[S]`` list what each user had before;
-    ``negatives [B, Q]`` are the given candidates, with ``Q = 0`` where there are none.
+    It followed in ``period [B]``. ``seen_row`` and ``seen_item`` ``[S]`` list what each
+    user had before; ``negatives [B, Q]`` are the given candidates, with ``Q = 0`` where
+    there are none.
     """
 
     history: Tensor

@@ -118,10 +118,11 @@ class SASRec(nn.Module):
         """Users ``[P, C + T]`` and items ``[C + T, N]`` whose product has the trend."""
         if self.trend is None:
             return users, states
-        bias = self.trend().t()
-        if period is None:
-            period = torch.full((len(users),), len(bias) - 1, device=users.device)
-        when = F.one_hot(period, len(bias)).to(users.dtype)
+        if period is None:  # for a single shopper, the past would cost the most
+            bias, when = self.trend(slice(-1, None)).t(), users.new_ones(len(users), 1)
+        else:
+            bias = self.trend().t()
+            when = F.one_hot(period, len(bias)).to(users.dtype)
         return torch.cat([users, when], dim=1), torch.cat([states, bias])
 
     def forward(

@@ -19,6 +19,6 @@ class TrendBias(nn.Module):
         self.register_buffer("trend", trend)
         self.weight = nn.Parameter(torch.zeros(trend.size(-1)))
 
-    def forward(self) -> Tensor:
-        """Bias of each item in each period, with shape ``[N, T]``."""
-        return self.trend @ self.weight
+    def forward(self, periods: slice = slice(None)) -> Tensor:
+        """Bias of each item in each of some periods, all by default, ``[N, T]``."""
+        return self.trend[:, periods] @ self.weight

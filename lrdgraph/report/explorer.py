@@ -59,14 +59,14 @@ def neighborhoods(
     heads = list(chosen)[:max_items]
     names = [graph.ids[item] for item in heads]
     edges = likely_edges(graph, MIN_PROB, items=names, top_k=TOP_K)
-    place, probability = united(edges)
+    place, relation, probability = united(edges)
     source, target = graph.edge_index.cpu()[:, place].tolist()
     items = list(dict.fromkeys([*heads, *target]))
     rank = {item: index for index, item in enumerate(items)}
     flat = zip(
         (rank[item] for item in source),
         (rank[item] for item in target),
-        _relation_of_each(graph, edges),
+        relation.tolist(),
         (100 * probability).round().int().tolist(),
         strict=True,
     )
@@ -76,11 +76,6 @@ def neighborhoods(
         "edges": [number for edge in flat for number in edge],
         "start": rank[_most_varied(graph, edges, heads)],
     }
-
-
-def _relation_of_each(graph: LatentRelationGraph, edges: Edges) -> list[int]:
-    sizes = torch.tensor([place.numel() for place, _ in edges.values()])
-    return torch.arange(len(graph.relations)).repeat_interleave(sizes).tolist()
 
 
 def _most_varied(graph: LatentRelationGraph, edges: Edges, heads: list[int]) -> int:
