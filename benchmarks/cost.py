@@ -9,13 +9,12 @@ items) too, so the number of items is the same in all rows.
 """
 
 import argparse
-import resource
 import sys
 import time
 from pathlib import Path
 
 import torch
-from next_item import write
+from next_item import peak_mib, write
 from torch_geometric.transforms import Compose
 
 from lrdgraph import LatentRelationGraph
@@ -67,7 +66,7 @@ def measure(num_users: int, num_neighbors: int) -> dict:
             "epoch": round(trained - start, 2),
             "full_ranking": round(ranked - trained, 2),
         },
-        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "peak_mib": peak_mib(),
     }
 
 

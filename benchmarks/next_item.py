@@ -11,7 +11,6 @@ interrupted benchmark resumes.
 import argparse
 import json
 import logging
-import os
 import resource
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from pathlib import Path
 
 import torch
 import torch_geometric
-from pytorch_lightning import seed_everything
+from pytorch_lightning import Trainer, seed_everything
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import Compose
 
@@ -29,6 +28,7 @@ import lrdgraph
 from lrdgraph import LatentRelationGraph
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.datasets import AmazonReviews, MovieLens, PlantedRelations, ReChorus
+from lrdgraph.datasets.files import atomic_write
 from lrdgraph.models import LRDRec, Popularity, SASRec
 from lrdgraph.tasks import NextItem, fit, make_trainer
 from lrdgraph.text import TextEncoder, VectorCache, packaged_model
@@ -80,12 +80,22 @@ def load(name: str, root: str | None, cache: str) -> HeteroData:
         "ml-100k": lambda: MovieLens(root),
         "planted": lambda: PlantedRelations(),
     }
+    return prepare(datasets[name]()[0], cache)
+
+
+def prepare(data: HeteroData, cache: str) -> HeteroData:
+    """Everything that models need, from what a data set gives."""
     encoder = VectorCache(TextEncoder(packaged_model(TEXT_MODEL)), cache)
-    steps = [EmbedText(encoder), Normalize(), TextKNN(20), Transitions(window=3)]
-    steps.append(Trends(NUM_PERIODS))
-    if name != "office":  # brings the authors' own split
+    steps = [
+        EmbedText(encoder),
+        Normalize(),
+        TextKNN(20),
+        Transitions(window=3),
+        Trends(NUM_PERIODS),
+    ]
+    if "split" not in data["user", "interacts", "item"]:  # Office brings the authors'
         steps.insert(0, LeaveOneOut())
-    return Compose(steps)(datasets[name]()[0])
+    return Compose(steps)(data)
 
 
 def without_observed(data: HeteroData) -> HeteroData:
@@ -139,35 +149,48 @@ def configure(dataset: str, model: str, args: argparse.Namespace) -> dict:
     return config
 
 
+def train(
+    net: torch.nn.Module, data: HeteroData, config: dict, progress: bool
+) -> tuple[NextItem, SequenceDataModule, Trainer, float]:
+    """Train to the early stop; the seconds that it took are the last of the results."""
+    options = {k: config[k] for k in ("lr", "gate_lr", "dvae_lr", "weight_decay")}
+    task = NextItem(net, **options)
+    module = SequenceDataModule(data, net.max_length, config["batch_size"])
+    limits = {k: config[k] for k in ("max_epochs", "patience")}
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = make_trainer(folder, **limits, progress=progress)
+        if not isinstance(net, Popularity):
+            fit(trainer, task, module)
+    return task, module, trainer, time.perf_counter() - start
+
+
 def run(data: HeteroData, model: str, seed: int, config: dict, progress: bool) -> dict:
     """Train one model, read the test part once, and return its figures."""
     seed_everything(seed)
     net = build(model, data, config)
-    options = {k: config[k] for k in ("lr", "gate_lr", "dvae_lr", "weight_decay")}
-    task = NextItem(net, **options)
-    module = SequenceDataModule(data, net.max_length, config["batch_size"])
-    with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
-        limits = {k: config[k] for k in ("max_epochs", "patience")}
-        trainer = make_trainer(folder, **limits, progress=progress)
-        if not isinstance(net, Popularity):
-            fit(trainer, task, module)
-        trained = time.perf_counter()
-        validation = trainer.validate(task, module, verbose=False)[0]
-        tested = time.perf_counter()
-        test = trainer.test(task, module, verbose=False)[0]
+    task, module, trainer, trained = train(net, data, config, progress)
+    validation = trainer.validate(task, module, verbose=False)[0]
+    start = time.perf_counter()
+    test = trainer.test(task, module, verbose=False)[0]
     seconds = {
-        "train": trained - start,
-        "epoch": (trained - start) / max(trainer.current_epoch, 1),
-        "full_ranking": time.perf_counter() - tested,
+        "train": trained,
+        "epoch": trained / max(trainer.current_epoch, 1),
+        "full_ranking": time.perf_counter() - start,
     }
     return {
         "epochs": trainer.current_epoch,
         "metrics": group(test, "test/"),
         "validation": group(validation, "val/"),
         "seconds": {k: round(v, 2) for k, v in seconds.items()},
-        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "peak_mib": peak_mib(),
     }
+
+
+def peak_mib() -> int:
+    """Most memory that this process has had (Linux counts in KiB, macOS in bytes)."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 2**20
 
 
 def group(flat: dict[str, float], prefix: str) -> dict[str, dict[str, float]]:
@@ -191,9 +214,8 @@ def write(path: Path, rows: list[dict]) -> None:
     text = json.dumps(
         {"command": command, "versions": versions, "rows": rows}, indent=1
     )
-    partial = path.with_suffix(".partial")
-    partial.write_text(text + "\n")
-    os.replace(partial, path)
+    with atomic_write(path) as file:
+        file.write(f"{text}\n".encode())
 
 
 def table(rows: list[dict]) -> str:

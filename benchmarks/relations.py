@@ -15,33 +15,19 @@ import argparse
 import itertools
 import json
 import logging
-import resource
-import tempfile
-import time
 import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
-from next_item import TEXT_MODEL, build, configure, write
+from next_item import build, configure, peak_mib, prepare, train, write
 from pytorch_lightning import seed_everything
 from sklearn.metrics import adjusted_rand_score
 from torch_geometric.data import HeteroData
-from torch_geometric.transforms import Compose
 
 from lrdgraph import LatentRelationGraph
-from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.datasets import PlantedRelations
 from lrdgraph.metrics import kmeans_labels, relation_recovery, shuffled_labels
-from lrdgraph.tasks import NextItem, fit, make_trainer
-from lrdgraph.text import TextEncoder, VectorCache, packaged_model
-from lrdgraph.transforms import (
-    EmbedText,
-    LeaveOneOut,
-    Normalize,
-    TextKNN,
-    Transitions,
-)
 
 TRAINED = {"lrdgraph": "lrdrec", "LRD objective": "lrdrec-lrd-objective"}
 COLUMNS = ("V-measure", "ARI", "NMI", "B3-F1", "accuracy")
@@ -49,9 +35,7 @@ COLUMNS = ("V-measure", "ARI", "NMI", "B3-F1", "accuracy")
 
 def load(noise: float, cache: str) -> tuple[HeteroData, torch.Tensor]:
     """The shop without the hidden pairs, and which planted pairs are hidden."""
-    encoder = VectorCache(TextEncoder(packaged_model(TEXT_MODEL)), cache)
-    steps = [LeaveOneOut(), EmbedText(encoder), Normalize(), TextKNN(20)]
-    data = Compose([*steps, Transitions(window=3)])(PlantedRelations(noise=noise)[0])
+    data = prepare(PlantedRelations(noise=noise)[0], cache)
     num_items, pairs = data["item"].num_nodes, data.gold_edge_index
     generator = torch.Generator().manual_seed(0)
     hidden = torch.rand(pairs.size(1), generator=generator) < 0.2
@@ -70,14 +54,8 @@ def discover(
     """A graph trained with its recommender, and seconds."""
     seed_everything(seed, verbose=False)
     model = build(TRAINED[name], data, config)
-    batches = SequenceDataModule(data, model.max_length, config["batch_size"])
-    options = {k: config[k] for k in ("lr", "gate_lr", "dvae_lr", "weight_decay")}
-    limits = {k: config[k] for k in ("max_epochs", "patience")}
-    start = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        trainer = make_trainer(folder, **limits, progress=progress)
-        fit(trainer, NextItem(model, **options), batches)
-    return model.graph.eval(), {"train": round(time.perf_counter() - start, 2)}
+    *_, seconds = train(model, data, config, progress)
+    return model.graph.eval(), {"train": round(seconds, 2)}
 
 
 @torch.no_grad()
@@ -138,7 +116,7 @@ def measure(
             "config": config,
             "metrics": {"hidden": relation_recovery(gold, labels)},
             "seconds": seconds if model == name else {},
-            "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+            "peak_mib": peak_mib(),
         }
         rows.append(row | {"labels": labels.tolist()} if model == name else row)
     return rows

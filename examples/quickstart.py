@@ -148,7 +148,7 @@ for history in histories:
 
 # 5. The graph goes out into the world.
 graph.save(args.out / "relations.gexf", min_prob=0.5)
-network = graph.to_networkx(min_prob=0.5)
+edges = graph.to_frame(min_prob=0.5)
 report = args.out / "report.html"
 health = results["lrdgraph"][0].health
 write_report(
@@ -160,7 +160,7 @@ device = data["item"].id[
 axes = plot_neighborhood(graph, device, relations=graph.latent_relations[1:])
 axes.figure.savefig(args.out / "neighborhood.png", dpi=150, bbox_inches="tight")
 print(
-    f"\n5. Wrote {network.number_of_nodes()} items and {network.number_of_edges()} "
+    f"\n5. Wrote {len({*edges['head'], *edges['tail']})} items and {len(edges)} "
     f"typed edges to {args.out / 'relations.gexf'},\n   a picture to "
     f"{args.out / 'neighborhood.png'} and a page to open to {report}.\n"
     f"   {time.perf_counter() - started:.0f} s in all."
