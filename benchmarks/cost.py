@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import torch
-from next_item import peak_mib, write
+from record import peak_mib, write
 from torch_geometric.transforms import Compose
 
 from lrdgraph import LatentRelationGraph

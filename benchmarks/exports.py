@@ -15,7 +15,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import torch
-from next_item import peak_mib, write
+from record import peak_mib, write
 from torch_geometric.data import HeteroData
 
 from lrdgraph import LatentRelationGraph

@@ -11,24 +11,20 @@ interrupted benchmark resumes.
 import argparse
 import json
 import logging
-import resource
-import sys
 import tempfile
 import time
 import warnings
 from pathlib import Path
 
 import torch
-import torch_geometric
 from pytorch_lightning import Trainer, seed_everything
+from record import peak_mib, write
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import Compose
 
-import lrdgraph
 from lrdgraph import LatentRelationGraph
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.datasets import AmazonReviews, MovieLens, PlantedRelations, ReChorus
-from lrdgraph.datasets.files import atomic_write
 from lrdgraph.models import LRDRec, Popularity, SASRec
 from lrdgraph.tasks import NextItem, fit, make_trainer
 from lrdgraph.text import TextEncoder, VectorCache, packaged_model
@@ -180,17 +176,12 @@ def run(data: HeteroData, model: str, seed: int, config: dict, progress: bool) -
     }
     return {
         "epochs": trainer.current_epoch,
+        "run": task.run,  # defaults of the library, too
         "metrics": group(test, "test/"),
         "validation": group(validation, "val/"),
         "seconds": {k: round(v, 2) for k, v in seconds.items()},
         "peak_mib": peak_mib(),
     }
-
-
-def peak_mib() -> int:
-    """Most memory that this process has had (Linux counts in KiB, macOS in bytes)."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 2**20
 
 
 def group(flat: dict[str, float], prefix: str) -> dict[str, dict[str, float]]:
@@ -200,22 +191,6 @@ def group(flat: dict[str, float], prefix: str) -> dict[str, dict[str, float]]:
         *protocol, name = key.removeprefix(prefix).split("/")
         grouped.setdefault(protocol[0] if protocol else "full", {})[name] = value
     return grouped
-
-
-def write(path: Path, rows: list[dict]) -> None:
-    """Write the JSON atomically."""
-    versions = {
-        "python": sys.version.split()[0],
-        "torch": torch.__version__,
-        "torch_geometric": torch_geometric.__version__,
-        "lrdgraph": lrdgraph.__version__,
-    }
-    command = "python " + " ".join(sys.argv)
-    text = json.dumps(
-        {"command": command, "versions": versions, "rows": rows}, indent=1
-    )
-    with atomic_write(path) as file:
-        file.write(f"{text}\n".encode())
 
 
 def table(rows: list[dict]) -> str:

@@ -20,8 +20,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from next_item import build, configure, peak_mib, prepare, train, write
+from next_item import build, configure, prepare, train
 from pytorch_lightning import seed_everything
+from record import peak_mib, write
 from sklearn.metrics import adjusted_rand_score
 from torch_geometric.data import HeteroData
 

@@ -1,0 +1,34 @@
+"""What every result file records beside its rows: the command, versions and memory."""
+
+import json
+import resource
+import sys
+from pathlib import Path
+
+import torch
+import torch_geometric
+
+import lrdgraph
+from lrdgraph.datasets.files import atomic_write
+
+
+def write(path: Path, rows: list[dict]) -> None:
+    """Write the JSON atomically."""
+    versions = {
+        "python": sys.version.split()[0],
+        "torch": torch.__version__,
+        "torch_geometric": torch_geometric.__version__,
+        "lrdgraph": lrdgraph.__version__,
+    }
+    command = "python " + " ".join(sys.argv)
+    text = json.dumps(
+        {"command": command, "versions": versions, "rows": rows}, indent=1
+    )
+    with atomic_write(path) as file:
+        file.write(f"{text}\n".encode())
+
+
+def peak_mib() -> int:
+    """Most memory that this process has had (Linux counts in KiB, macOS in bytes)."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 2**20
