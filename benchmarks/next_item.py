@@ -46,6 +46,7 @@ TUNED = {
     "ml-100k": {"lr": 2e-3, "dropout": 0.4, "num_layers": 2},
     "planted": {"lr": 3e-3, "dropout": 0.4, "num_layers": 1, "batch_size": 64},
 }
+NUM_NEIGHBORS, WINDOW = 20, 3  # of TextKNN and Transitions
 NUM_PERIODS = 64  # of Trends, for the models whose names end with "-timed"
 MODELS = (
     "lrdrec",
@@ -85,8 +86,8 @@ def prepare(data: HeteroData, cache: str) -> HeteroData:
     steps = [
         EmbedText(encoder),
         Normalize(),
-        TextKNN(20),
-        Transitions(window=3),
+        TextKNN(NUM_NEIGHBORS),
+        Transitions(WINDOW),
         Trends(NUM_PERIODS),
     ]
     if "split" not in data["user", "interacts", "item"]:  # Office brings the authors'
@@ -126,6 +127,8 @@ def configure(dataset: str, model: str, args: argparse.Namespace) -> dict:
     """Every hyper-parameter of a run."""
     config = {
         "text_model": TEXT_MODEL,
+        "num_neighbors": NUM_NEIGHBORS,
+        "window": WINDOW,
         "max_length": args.max_length,
         "hidden_channels": 64,
         "batch_size": 256,
@@ -142,6 +145,7 @@ def configure(dataset: str, model: str, args: argparse.Namespace) -> dict:
         latent = 0 if model == "lrdrec-no-latent" else args.num_latent
         config |= {"num_latent": latent, "num_convs": args.num_convs}
         config |= {"relation_weight": 0.1, "spread_weight": 0.0}
+        config["num_pairs"] = LRDRec.num_pairs
     return config
 
 
