@@ -9,7 +9,7 @@ from torch import Tensor
 from torch_geometric.data import HeteroData
 from torch_geometric.utils import degree
 
-from lrdgraph.habits import count_habits
+from lrdgraph.habits import count_chances, count_habits
 from lrdgraph.typing import TRANSITION
 
 
@@ -27,6 +27,8 @@ class Candidates(NamedTuple):
         popularity: Number of training interactions of each item, ``[N]``; all zero
             where there are no transitions.
         lags: How many shoppers went from source to target at which lag, ``[E, B]``.
+        chance: Share of anyone's shoppers that comes to an item by chance at which lag,
+            ``[N, B - 1]``.
         cumulative_weight: Running sum of the whole-numbered weights by which pairs are
             sampled to learn relations from; static pairs alone have any, ``[E]``.
     """
@@ -40,6 +42,7 @@ class Candidates(NamedTuple):
     transitions: Tensor
     popularity: Tensor
     lags: Tensor
+    chance: Tensor
     cumulative_weight: Tensor
 
 
@@ -95,6 +98,7 @@ def unite(data: HeteroData) -> Candidates:
         transitions,
         popularity,
         lags,
+        count_chances(data),
         _sampling_weight(lags, static).cumsum(0),
     )
 
@@ -107,11 +111,12 @@ def _degree_scale(edge_index: Tensor, static: Tensor, num_items: int) -> Tensor:
 
 
 def _sampling_weight(lags: Tensor, static: Tensor) -> Tensor:
-    """Three quarters by the shoppers who went this way, a quarter the same for all.
+    """Three quarters by the root of the shoppers who went this way, a quarter evenly.
 
-    In whole numbers, whose running sum is exact however many pairs there are.
+    The root, so that the few most followed pairs do not crowd out the many others. In
+    whole numbers, whose running sum is exact however many pairs there are.
     """
-    followed = lags[:, :-1].sum(1).long() * static
+    followed = (100 * lags[:, :-1].sum(1).sqrt()).long() * static
     return (3 * static.sum() * followed + followed.sum().clamp(min=1)) * static
 
 

@@ -10,7 +10,7 @@ from lrdgraph import convert
 from lrdgraph.candidates import relation_pairs, unite
 from lrdgraph.objectives import make_dvae
 from lrdgraph.ragged import distinct, ragged_arange
-from lrdgraph.typing import NONE, TRANSITION, Neighbor, TypedEdges
+from lrdgraph.typing import NONE, TRANSITION, Neighbor, Pairs, TypedEdges
 
 
 class LatentRelationGraph(nn.Module):
@@ -58,6 +58,7 @@ class LatentRelationGraph(nn.Module):
     transitions: Tensor
     popularity: Tensor
     lags: Tensor
+    chance: Tensor
     cumulative_weight: Tensor
 
     def __init__(
@@ -137,8 +138,8 @@ class LatentRelationGraph(nn.Module):
     def sample_pairs(self, num_pairs: int) -> Tensor:
         """Places of static pairs to learn relations from, with shape ``[num_pairs]``.
 
-        Three quarters are drawn in proportion to the shoppers who went from source to
-        target, the rest uniformly.
+        Three quarters are drawn in proportion to the root of the number of shoppers who
+        went from source to target, the rest uniformly.
         """
         total = int(self.cumulative_weight[-1])
         drawn = torch.randint(total, (num_pairs,), device=self.x.device)
@@ -150,7 +151,7 @@ class LatentRelationGraph(nn.Module):
         return self.dvae.posterior(self.dvae.roles(self.x[item]), pair)
 
     def relation_losses(self, states: Tensor, num_pairs: int) -> dict[str, Tensor]:
-        """The losses of discovery on sampled pairs: ``relation`` and ``spread``.
+        """The losses of discovery on sampled pairs, by name.
 
         Args:
             states: Item states, from which the items of a pair are reconstructed,
@@ -158,18 +159,18 @@ class LatentRelationGraph(nn.Module):
             num_pairs: Number of pairs, a quarter of it that of negative items.
         """
         edge_id = self.sample_pairs(num_pairs)
-        pairs = self.edge_index[:, edge_id]
-        item, pair = distinct(pairs, self.num_items)
+        edge_index = self.edge_index[:, edge_id]
+        item, pair = distinct(edge_index, self.num_items)
         x = self.dvae.without_some_features(self.x[item])
         posterior = self.dvae.posterior(self.dvae.roles(x), pair)
-        negatives = torch.randint(
-            self.num_items, (num_pairs // 4,), device=pairs.device
-        )
-        likelihood = self.dvae.log_likelihood(
-            states, pairs, negatives, self.lags[edge_id]
-        )
+        device, size = edge_index.device, (num_pairs // 4,)
+        negatives = torch.randint(self.num_items, size, device=device)
+        chance = self.chance[edge_index[1]]
+        pairs = Pairs(edge_index, self.lags[edge_id], chance, negatives)
         return {
-            "relation": self.dvae.relation_loss(posterior, likelihood),
+            "relation": self.dvae.relation_loss(posterior, states, pairs),
+            "confidence": self.dvae.confidence_loss(posterior),
+            "presence": self.dvae.presence_loss(posterior),
             "spread": self.dvae.spread_loss(posterior),
         }
 

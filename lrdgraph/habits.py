@@ -26,10 +26,9 @@ def count_habits(data: HeteroData, key: Tensor) -> Tensor:
         19 lags and ``M`` interactions.
     """
     counts = torch.zeros(key.numel(), len(LAGS) + 1)
-    store = data["user", "interacts", "item"] if "user" in data.node_types else {}
-    if "split" not in store or not key.numel():
+    if not _has_split(data) or not key.numel():
         return counts
-    num_items = data["item"].num_nodes
+    store, num_items = data["user", "interacts", "item"], data["item"].num_nodes
     user, item = store["edge_index"][:, store["split"] == TRAIN]
     first = 1
     for column, last in enumerate(LAGS):
@@ -44,6 +43,37 @@ def count_habits(data: HeteroData, key: Tensor) -> Tensor:
     return counts
 
 
+def count_chances(data: HeteroData) -> Tensor:
+    """How likely a shopper of any item is to come to each item at each lag by chance.
+
+    That is, if all training histories were of the same lengths and their items drawn
+    from the overall shares: an item that many buy is often bought after any other.
+
+    Args:
+        data: Interactions with a split; without any, all chances are zero.
+
+    Returns:
+        Chances with shape ``[N, len(LAGS)]``.
+    """
+    num_items = data["item"].num_nodes
+    if not _has_split(data):
+        return torch.zeros(num_items, len(LAGS))
+    store = data["user", "interacts", "item"]
+    user, item = store["edge_index"][:, store["split"] == TRAIN]
+    length, total = torch.bincount(user), max(item.numel(), 1)
+    first = (1, *(last + 1 for last in LAGS[:-1]))
+    steps = [
+        sum(int((length - lag).clamp(min=0).sum()) for lag in range(low, high + 1))
+        for low, high in zip(first, LAGS, strict=True)
+    ]
+    share = torch.bincount(item, minlength=num_items).float() / total
+    return share.unsqueeze(1) * torch.tensor(steps) / total
+
+
+def _has_split(data: HeteroData) -> bool:
+    return "user" in data.node_types and "split" in data["user", "interacts", "item"]
+
+
 def typical_habits(lags: Tensor, num_groups: int) -> Tensor:
     """Group pairs by when shoppers come: a first guess of what the relations may be.
 
@@ -53,26 +83,26 @@ def typical_habits(lags: Tensor, num_groups: int) -> Tensor:
 
     Args:
         lags: Counts of :func:`count_habits`, with shape ``[E, B]``.
-        num_groups: Number of groups ``K``.
+        num_groups: Number of groups ``G``.
 
     Returns:
-        Share of each lag, first of all pairs, then of each group, ``[K + 1, B]``; the
-        same in every row where fewer than ``K`` pairs are followed.
+        Share of each lag in each group, with shape ``[G, B]``, the group that is
+        followed least first; that of all pairs in every row where fewer than ``G`` are
+        followed.
     """
     overall = (lags.sum(0) + 1) / (lags.sum() + lags.size(1))
-    shares = overall.repeat(num_groups + 1, 1)
     followed = lags[:, :-1].sum(1)
     most = followed.topk(min(int((followed > 0).sum()), 10_000))
     if len(most.indices) < num_groups:
-        return shares
+        return overall.repeat(num_groups, 1)
     pairs = lags[most.indices]
     smooth = _shares(pairs, overall, 5)
     kmeans = KMeans(num_groups, n_init=5, random_state=0)
     group = kmeans.fit_predict(smooth.sqrt().numpy(), sample_weight=most.values.numpy())
     member = torch.zeros(num_groups, len(group))
     member[torch.from_numpy(group).long(), torch.arange(len(group))] = 1
-    shares[1:] = _shares(member @ pairs, overall, 1)
-    return shares
+    shares = _shares(member @ pairs, overall, 1)
+    return shares[shares[:, -1].argsort(descending=True)]
 
 
 def _shares(counts: Tensor, overall: Tensor, strength: float) -> Tensor:

@@ -39,5 +39,5 @@ def make_dvae(
     if objective == "lrd":
         return LRDRelationDVAE(in_channels, state_channels, num_latent)
     dvae = RelationDVAE(in_channels, state_channels, num_latent, lags.size(1))
-    dvae.habit.data += typical_habits(lags, num_latent).log()
+    dvae.habit.data += typical_habits(lags, num_latent + 1).log()
     return dvae

@@ -12,6 +12,7 @@ from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 
+from lrdgraph.averaging import WeightAverage
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.data.sequences import Question
 from lrdgraph.health import health
@@ -40,6 +41,8 @@ class NextItem(LightningModule):
         dvae_lr: Learning rate of the DVAE, so that relations are found before the
             recommender has settled without them.
         weight_decay: Weight decay of AdamW; the gates have none.
+        dvae_weight_decay: That of the DVAE, so that relations are read off what is
+            common to many pairs.
 
     With latent relations, the figures of :func:`~lrdgraph.health.health` are logged
     after every epoch (``relations/perplexity``, ...), and a collapse is warned of.
@@ -58,11 +61,13 @@ class NextItem(LightningModule):
         gate_lr: float = 2e-2,
         dvae_lr: float = 1e-2,
         weight_decay: float = 0.01,
+        dvae_weight_decay: float = 0.3,
     ) -> None:
         super().__init__()
         self.model: Any = model  # Popularity has no loss, and is never trained
         self.lr, self.gate_lr, self.dvae_lr = lr, gate_lr, dvae_lr
         self.weight_decay = weight_decay
+        self.dvae_weight_decay = dvae_weight_decay
         self._states: Tensor | None = None
         self.run: dict[str, str] = {}
         self.health: dict[str, list[float]] = {}
@@ -91,7 +96,7 @@ class NextItem(LightningModule):
             groups[place].append(parameter)
         options: dict[str, dict[str, Any]] = {
             "gates": {"lr": self.gate_lr, "weight_decay": 0.0},
-            "dvae": {"lr": self.dvae_lr},
+            "dvae": {"lr": self.dvae_lr, "weight_decay": self.dvae_weight_decay},
             "rest": {},
         }
         return torch.optim.AdamW(
@@ -173,6 +178,9 @@ def make_trainer(
 ) -> Trainer:
     """A trainer that stops when validation no longer improves.
 
+    What is validated and kept is a running average of the weights; see
+    :class:`~lrdgraph.averaging.WeightAverage`.
+
     Args:
         folder: Where checkpoints go: the best and the last epoch.
         max_epochs: Number of epochs at most.
@@ -194,7 +202,7 @@ def make_trainer(
         max_epochs=max_epochs,
         # The last epoch is written after the best one, to know of it when resumed;
         # ``save_last`` would only write the epochs that are better.
-        callbacks=[stopping, best, last],
+        callbacks=[WeightAverage(), stopping, best, last],
         devices=1,
         logger=False,
         enable_progress_bar=progress,
@@ -275,8 +283,8 @@ def _describe(task: NextItem, datamodule: SequenceDataModule) -> dict[str, str]:
     run: dict[str, Any] = {"data": datamodule.fingerprint}
     for part, module in task.named_modules():
         run[part or "task"] = type(module).__qualname__
-    for name in ("lr", "gate_lr", "dvae_lr", "weight_decay"):
-        run[name] = getattr(task, name)
+    rates = ("lr", "gate_lr", "dvae_lr", "weight_decay", "dvae_weight_decay")
+    run |= {name: getattr(task, name) for name in rates}
     for part, module in task.model.named_modules(prefix="model"):
         for name, value in vars(module).items():
             public = not name.startswith("_") and name != "training"

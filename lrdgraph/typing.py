@@ -30,6 +30,21 @@ class TypedEdges(NamedTuple):
     weight: Tensor
 
 
+class Pairs(NamedTuple):
+    """Item pairs to learn relations from, and what is known of them.
+
+    Shapes: ``edge_index [2, E]`` (source, target); ``lags [E, B]``, how
+    many shoppers of the source came to the target at which lag, the last bucket being
+    never; ``chance [E, B - 1]``, the share that comes by chance; ``negatives [S]``,
+    items to compare with.
+    """
+
+    edge_index: Tensor
+    lags: Tensor
+    chance: Tensor
+    negatives: Tensor
+
+
 class Rows(NamedTuple):
     """The positions of a batch to predict after: ``batch [P]`` and ``slot [P]``."""
 

@@ -1,4 +1,5 @@
 from collections import Counter
+from math import isqrt
 
 import pytest
 import torch
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrdgraph.candidates import relation_pairs, unite
-from lrdgraph.habits import count_habits
+from lrdgraph.habits import count_chances, count_habits
 from lrdgraph.testing import make_shop
 from lrdgraph.transforms import LeaveOneOut, Transitions
 
@@ -46,6 +47,7 @@ def test_pairs_are_united_as_in_a_naive_loop(histories, bought, viewed):
     assert found.static.tolist() == [pair in {*bought, *viewed} for pair in united]
     assert found.transitions.tolist() == [count[pair] for pair in united]
     assert found.lags.equal(count_habits(data, found.key))
+    assert found.chance.equal(count_chances(data))
     popularity = data["item"]["count"] if count else torch.zeros(NUM_ITEMS)
     assert found.popularity.equal(popularity.float())
     static = {*bought, *viewed}
@@ -55,13 +57,13 @@ def test_pairs_are_united_as_in_a_naive_loop(histories, bought, viewed):
 
 
 @given(histories, pairs.filter(len))
-def test_sampling_weights_are_three_quarters_followed_and_one_quarter_equal(
+def test_sampling_weights_are_three_quarters_by_the_root_and_one_quarter_equal(
     histories, bought
 ):
     data = LeaveOneOut()(make_shop(histories, NUM_ITEMS, {"bought": bought}))
     found = unite(Transitions(window=2)(data))
     followed = [
-        sum(row[:-1]) if static else 0
+        isqrt(10_000 * int(sum(row[:-1]))) if static else 0
         for row, static in zip(found.lags.tolist(), found.static, strict=True)
     ]
     everyone = sum(followed) or 1

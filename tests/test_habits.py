@@ -1,11 +1,12 @@
 from collections import Counter
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lrdgraph.datasets import INTERACTS
-from lrdgraph.habits import LAGS, count_habits, typical_habits
+from lrdgraph.habits import LAGS, count_chances, count_habits, typical_habits
 from lrdgraph.testing import make_shop
 from lrdgraph.transforms import LeaveOneOut
 
@@ -55,8 +56,25 @@ def test_an_accessory_comes_at_once_and_a_refill_later():
 def test_nothing_is_counted_without_a_split_or_without_pairs():
     data = make_shop([[0, 1, 2, 3]], NUM_ITEMS)
     assert not count_habits(data, torch.tensor(KEY)).any()
+    assert not count_chances(data).any()
     counts = count_habits(LeaveOneOut()(data), torch.empty(0, dtype=torch.long))
     assert counts.shape == (0, len(LAGS) + 1)
+
+
+@given(histories)
+def test_chances_are_those_of_shuffled_items(histories):
+    """Expected followers per shopper, over all the places that two items may take."""
+    data = LeaveOneOut()(make_shop(histories, NUM_ITEMS))
+    bought = [items[:-2] if len(items) > 2 else items for items in histories]
+    everything = [item for items in bought for item in items]
+    expected = [[0.0] * len(LAGS) for _ in range(NUM_ITEMS)]
+    for items in bought:
+        for later in range(len(items)):
+            for lag in range(1, later + 1):
+                for item in everything if lag <= LAGS[-1] else []:
+                    expected[item][bucket(lag)] += 1 / len(everything) ** 2
+    found = count_chances(data)
+    assert found.flatten().tolist() == pytest.approx(sum(expected, []), abs=1e-6)
 
 
 def test_typical_habits_are_those_that_pairs_were_drawn_from():
@@ -64,16 +82,14 @@ def test_typical_habits_are_those_that_pairs_were_drawn_from():
     planted = torch.tensor([[0.3, 0.1, 0.0, 0.6], [0.0, 0.1, 0.2, 0.7]])
     drawn = torch.distributions.Multinomial(50, planted.repeat(200, 1)).sample()
     never = torch.tensor([[0.0, 0.0, 0.0, 50.0]]).repeat(1000, 1)
-    overall, *found = typical_habits(torch.cat([drawn, never]), 2)
-    found = torch.stack(sorted(found, key=lambda habit: -habit[0]))
-    assert torch.allclose(found, planted, atol=0.02)
-    assert overall[-1] > 0.85
+    found = typical_habits(torch.cat([drawn, never]), 2)
+    assert torch.allclose(found, planted.flip(0), atol=0.02)  # followed least first
     assert (found > 0).all()
 
 
 def test_too_few_pairs_that_are_followed_make_no_groups():
     lags = torch.tensor([[0.0, 0.0, 9.0], [1.0, 2.0, 4.0]])
-    habits = typical_habits(lags, 2)
+    habits = typical_habits(lags, 3)
     assert habits.shape == (3, 3)
     assert habits.equal(habits[:1].repeat(3, 1))
     assert torch.allclose(habits.sum(1), torch.ones(3))

@@ -31,7 +31,11 @@ MAY_IMPORT = {
     "nn": {"ragged", "typing"},
     "data": {"ragged", "typing"},
 }
-RIM = {"lrdgraph/tasks.py", "lrdgraph/data/datamodule.py"}
+RIM = {
+    "lrdgraph/averaging.py",
+    "lrdgraph/data/datamodule.py",
+    "lrdgraph/tasks.py",
+}
 HEAVY = {
     "faiss",
     "matplotlib",

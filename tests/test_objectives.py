@@ -25,7 +25,7 @@ def test_recommender_learns_with_each(shop, objective):
     batch = TrainingWindows(Histories.from_data(shop), 6).__getitems__([*range(20)])
     losses = model.loss(batch)
     torch.stack(list(losses.values())).sum().backward()
-    assert list(losses) == ["next_item", "relation"]
+    assert list(losses) == ["next_item", "relation", "presence"]
     silent = [name for name, p in model.named_parameters() if not p.grad.any()]
     assert silent == []
     assert graph().weight.isfinite().all()

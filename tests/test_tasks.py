@@ -160,7 +160,7 @@ def test_health_of_discovery_is_recorded_after_every_epoch(whole, module, tmp_pa
 def test_collapse_is_warned_of_once(module, tmp_path):
     task = frozen(make_task())
     with torch.no_grad():
-        task.model.graph.dvae.squared.bias[2] = 99.0
+        task.model.graph.dvae.both.bias[2] = 99.0
     with pytest.warns(UserWarning, match="collapsing: 1.0 latent") as caught:
         run(tmp_path, module, 5, task)
     assert len([w for w in caught if "collapsing" in str(w.message)]) == 1

@@ -42,6 +42,10 @@ class LRDRec(SASRec):
         num_convs: Number of soft-typed convolutions.
         dropout: Dropout probability.
         relation_weight: Weight of the likelihood of the pairs under the DVAE.
+        presence_weight: Weight of the share of pairs that have a relation. Above 0, a
+            pair has *none* unless something speaks for a relation.
+        confidence_weight: Weight of the mean entropy of a pair's posterior. Above 0
+            each pair is drawn to one relation.
         spread_weight: Weight of the (negative) entropy of the mean posterior. Above 0
             all relations are used, and what belongs together is split over them.
         trend: What :class:`~lrdgraph.transforms.Trends` found, with shape
@@ -64,6 +68,8 @@ class LRDRec(SASRec):
         num_convs: int = 1,
         dropout: float = 0.4,
         relation_weight: float = 0.1,
+        presence_weight: float = 0.03,
+        confidence_weight: float = 0.0,
         spread_weight: float = 0.0,
         trend: Tensor | None = None,
     ) -> None:
@@ -79,6 +85,8 @@ class LRDRec(SASRec):
         self.graph = graph
         _check_channels(graph, hidden_channels)
         self.relation_weight = relation_weight
+        self.presence_weight = presence_weight
+        self.confidence_weight = confidence_weight
         self.spread_weight = spread_weight
         self._convolved = [r for r, n in enumerate(graph.relations) if n != TRANSITION]
         self.convs = nn.ModuleList(
@@ -89,29 +97,28 @@ class LRDRec(SASRec):
         self._typed_mean: FrozenTypedMean | None = None
 
     @torch.no_grad()
-    def refresh(self) -> FrozenTypedMean:
+    def type_edges(self) -> FrozenTypedMean:
         """Type all edges anew for the convolution.
 
         Typing every edge at every step would cost several times the step itself, so
-        the convolution sees the types of the last refresh, without gradient: at the
-        first step, and whenever item states are computed in evaluation mode.
+        the convolution sees earlier types, without gradient: those of the
+        first step, or of the first one after an evaluation, which sees its own.
         Transitions are left out: in the state of an item, the share of a single
         interaction could not be taken back where that interaction is predicted.
         """
         static = self.graph.static.nonzero().squeeze(-1)
         edge_index, weight = self.graph(static)
         weight = weight[:, self._convolved]
-        self._typed_mean = FrozenTypedMean(edge_index, weight, self.num_items)
-        return self._typed_mean
+        return FrozenTypedMean(edge_index, weight, self.num_items)
 
     def item_states(self) -> Tensor:
         """State of every item, with shape ``[N, C]``."""
         states = super().item_states()
         if not len(self.convs):
             return states
-        typed_mean = self._typed_mean
-        if typed_mean is None or not self.training:
-            typed_mean = self.refresh()
+        kept = self._typed_mean if self.training else None
+        typed_mean = kept or self.type_edges()
+        self._typed_mean = typed_mean if self.training else None
         for conv in self.convs:
             assert isinstance(conv, SoftRGCNConv)
             states = states + F.gelu(conv.frozen(states, typed_mean))
@@ -149,14 +156,19 @@ class LRDRec(SASRec):
         """Losses of a training batch; their sum is to be minimised.
 
         Returns:
-            ``next_item``, and with latent relations the losses ``relation`` and
-            ``spread`` of :meth:`LatentRelationGraph.relation_losses` that have weight.
+            ``next_item``, and with latent relations those of
+            :meth:`LatentRelationGraph.relation_losses` that have weight.
         """
         states = self.item_states()
         losses = {"next_item": self._next_item_loss(states, batch)}
         if self.graph.num_latent:
             found = self.graph.relation_losses(states, self.num_pairs)
-            weights = {"relation": self.relation_weight, "spread": self.spread_weight}
+            weights = {
+                "relation": self.relation_weight,
+                "presence": self.presence_weight,
+                "confidence": self.confidence_weight,
+                "spread": self.spread_weight,
+            }
             losses |= {name: w * found[name] for name, w in weights.items() if w}
         return losses
 

@@ -7,39 +7,57 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lrdgraph.nn.pair_dvae import PairDVAE, reconstruct
+from lrdgraph.typing import Pairs
 
 
 class RelationDVAE(PairDVAE):
     r"""Infers a distribution over latent relations for every pair of item texts.
 
-    *Relation extraction* :math:`q(r \mid i, j)` reads the difference
-    :math:`d = W (x_j - x_i)` of two text vectors, linearly (a refill is not its
-    printer) and squared (two rivals differ in brand and nothing else). What two items
-    share, their topic, is no relation between them and cannot be seen.
-
-    *Reconstruction* explains, given the relation, each item from the other, as in LRD
-    (`arXiv 2403.18348 <https://arxiv.org/abs/2403.18348>`_) after Marcheggiani & Titov
-    (TACL 2016), and when shoppers of ``i`` come to ``j``: an accessory right after, a
-    refill again and again, a rival never. The likelihood is marginalised over relations
-    exactly, which costs little for a few relations and has no variance:
+    *Relation extraction* :math:`q(r \mid i, j)` adds two views of two text vectors,
+    projected to :math:`a` and :math:`b`: what the two items are, and how they differ,
+    :math:`d = b - a` (a refill is not its printer) and :math:`d^2` (two rivals differ
+    in brand and nothing else):
 
     .. math::
-        \log \sum_r q(r \mid i, j)\; p(j \mid i, r)\; p(i \mid j, r)
-        \prod_b \pi_{rb}^{n_{ij,b}}
+        q = \text{softmax}(f(A a + B b) + g(d, d^2))
 
-    with :math:`n_{ij,b}` shoppers of ``i`` who came to ``j`` at lag ``b`` (see
-    :func:`~lrdgraph.habits.count_habits`). Against collapse, habits start from those of
-    :func:`~lrdgraph.habits.typical_habits`; and all relations may be asked to be used
-    by a batch (Simon et al., ACL 2019), which also splits what belongs together.
+    with a hidden layer each.
 
-    Relation 0 is *none*: it explains an item by its overall preference alone.
+    *Habit reconstruction* explains by the relation when shoppers of ``i`` come to
+    ``j``: an accessory right after, a refill again and again, a rival never. It decides
+    what the relations are. A shopper at lag ``b`` came by the relation's habit, or by
+    chance, as anyone comes to ``j`` (:math:`s_{jb}`, see
+    :func:`~lrdgraph.habits.count_chances`), so that a popular item needs no relation:
+
+    .. math::
+        \log \sum_r q(r \mid i, j) \prod_b [(1 - \kappa s_j) \pi_{rb}
+        + \kappa s_{jb}]^{n_{ij,b}}
+
+    for :math:`n_{ij,b}` such shoppers (see :func:`~lrdgraph.habits.count_habits`).
+
+    *Item reconstruction* explains, given the relation, each item from the other, as in
+    LRD (`arXiv 2403.18348 <https://arxiv.org/abs/2403.18348>`_) after Marcheggiani &
+    Titov (TACL 2016):
+
+    .. math::
+        \log \sum_r \bar{q}(r \mid i, j)\; p(j \mid i, r)\; p(i \mid j, r)
+
+    It shapes item states. The posterior is held fixed here, as what makes two items
+    easy to guess from each other is their topic, and relations would become topics.
+
+    Both likelihoods are marginalised over relations exactly, which costs little for a
+    few relations and has no variance. Against collapse, habits start from those of
+    :func:`~lrdgraph.habits.typical_habits`.
+
+    Relation 0 is *none*: it starts from the habit of the pairs followed least, and
+    carries no weight in the graph.
 
     Args:
         in_channels: Size of an item text vector.
         state_channels: Size of an item state, from which items are reconstructed.
         num_latent: Number of latent relations ``K`` besides *none*.
         num_lags: Number of lag buckets.
-        hidden_channels: Size of the projected text vectors.
+        hidden_channels: Size of the projected text vectors and of hidden layers.
         dropout: Probability that a batch of pairs to learn from goes without a text
             feature, so that a relation is read off many features, not off the words of
             one kind of items.
@@ -55,18 +73,25 @@ class RelationDVAE(PairDVAE):
         num_latent: int,
         num_lags: int,
         hidden_channels: int = 64,
-        dropout: float = 0.5,
+        dropout: float = 0.75,
     ) -> None:
         super().__init__(num_latent)
         num_outcomes = num_latent + 1
         self.dropout = nn.Dropout(dropout)
         self.project = nn.Linear(in_channels, hidden_channels, bias=False)
-        self.directed = nn.Linear(hidden_channels, num_outcomes, bias=False)
-        self.squared = nn.Linear(hidden_channels, num_outcomes)
-        self.relation = nn.Parameter(torch.empty(num_latent, state_channels))
+        self.as_source = nn.Linear(hidden_channels, hidden_channels)
+        self.as_target = nn.Linear(hidden_channels, hidden_channels, bias=False)
+        self.both = nn.Linear(hidden_channels, num_outcomes)
+        self.difference = nn.Sequential(
+            nn.Linear(2 * hidden_channels, hidden_channels),
+            nn.GELU(),
+            nn.Linear(hidden_channels, num_outcomes, bias=False),
+        )
+        self.relation = nn.Parameter(torch.empty(num_outcomes, state_channels))
         self.head_preference = nn.Parameter(torch.zeros(num_outcomes, state_channels))
         self.tail_preference = nn.Parameter(torch.zeros(num_outcomes, state_channels))
         self.habit = nn.Parameter(torch.empty(num_outcomes, num_lags))
+        self.log_chance = nn.Parameter(torch.zeros(()))
         nn.init.normal_(self.relation, std=state_channels**-0.5)
         nn.init.normal_(self.habit, std=0.3)
 
@@ -75,53 +100,41 @@ class RelationDVAE(PairDVAE):
         return x * self.dropout(x.new_ones(x.size(1)))
 
     def posterior(self, roles: Tensor, edge_index: Tensor) -> Tensor:
-        """Relation extraction from differences; see :meth:`PairDVAE.posterior`."""
-        squared = self.squared.weight
-        # d^2 = a^2 + b^2 - 2ab: only the product is of pairs, all else of single items.
-        alone = roles.square() @ squared.t()
+        """Relation extraction; see :meth:`PairDVAE.posterior`."""
         source, target = edge_index
-        logits = (
-            (alone + self.directed(roles)).index_select(0, target)
-            + (alone - self.directed(roles)).index_select(0, source)
-            + self.squared.bias
-        )
-        product = roles.index_select(0, source) * roles.index_select(0, target)
-        logits = torch.addmm(logits, product, squared.t(), alpha=-2)
+        both = self.as_source(roles).index_select(0, source)
+        both = both + self.as_target(roles).index_select(0, target)
+        difference = roles.index_select(0, target) - roles.index_select(0, source)
+        difference = torch.cat([difference, difference.square()], dim=-1)
+        logits = self.both(F.gelu(both)) + self.difference(difference)
         return torch.softmax(logits, dim=-1)
 
-    def item_likelihood(
-        self, states: Tensor, edge_index: Tensor, negatives: Tensor
-    ) -> Tensor:
+    def item_likelihood(self, states: Tensor, pairs: Pairs) -> Tensor:
         """Items given each other, ``[E, K + 1]``; see :func:`reconstruct`."""
-        relation = F.pad(self.relation, (0, 0, 1, 0))  # none: no interaction
-        return reconstruct(
-            states,
-            edge_index,
-            negatives,
-            relation,
-            self.head_preference,
-            self.tail_preference,
-        )
+        preferences = self.head_preference, self.tail_preference
+        return reconstruct(states, pairs, self.relation, *preferences)
 
-    def habit_likelihood(self, lags: Tensor) -> Tensor:
-        r"""Habit reconstruction, :math:`\sum_b n_{ij,b} \log \pi_{rb}`.
+    def habit_likelihood(self, pairs: Pairs) -> Tensor:
+        """When shoppers come from one item to the other, ``[E, K + 1]``."""
+        chance = self.log_chance.exp() * pairs.chance
+        planned = 1 - chance.sum(-1, keepdim=True).clamp(max=0.9)
+        habit = self.habit.softmax(dim=-1)  # [K + 1, B]
+        share = planned.unsqueeze(1) * habit + F.pad(chance, (0, 1)).unsqueeze(1)
+        return (pairs.lags.unsqueeze(1) * share.clamp(min=1e-9).log()).sum(-1)
 
-        Args:
-            lags: Shoppers by lag bucket, with shape ``[E, num_lags]``.
+    def relation_loss(self, posterior: Tensor, states: Tensor, pairs: Pairs) -> Tensor:
+        """Habits and items, marginalised; see :meth:`PairDVAE.relation_loss`."""
+        habits = marginal_loss(posterior, self.habit_likelihood(pairs))
+        items = marginal_loss(posterior.detach(), self.item_likelihood(states, pairs))
+        return habits + items
 
-        Returns:
-            Log-likelihoods with shape ``[E, K + 1]``.
-        """
-        return lags @ self.habit.log_softmax(dim=-1).t()
 
-    def log_likelihood(
-        self, states: Tensor, edge_index: Tensor, negatives: Tensor, lags: Tensor
-    ) -> Tensor:
-        """Items and habits of pairs; see :meth:`PairDVAE.log_likelihood`."""
-        items = self.item_likelihood(states, edge_index, negatives)
-        return items + self.habit_likelihood(lags)
+def marginal_loss(posterior: Tensor, log_likelihood: Tensor) -> Tensor:
+    """Negative log-likelihood in nats, marginalised over relations, mean over pairs.
 
-    def relation_loss(self, posterior: Tensor, log_likelihood: Tensor) -> Tensor:
-        """Negative log-likelihood of a pair in nats, marginalised over relations."""
-        log_posterior = posterior.clamp(min=1e-9).log()
-        return -(log_posterior + log_likelihood).logsumexp(dim=-1).mean()
+    Args:
+        posterior: Probability of each relation, with shape ``[E, R]``.
+        log_likelihood: That of a pair given each relation, with shape ``[E, R]``.
+    """
+    log_posterior = posterior.clamp(min=1e-9).log()
+    return -(log_posterior + log_likelihood).logsumexp(dim=-1).mean()

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lrdgraph.nn.pair_dvae import PairDVAE, reconstruct
+from lrdgraph.typing import Pairs
 
 
 class LRDRelationDVAE(PairDVAE):
@@ -92,20 +93,16 @@ class LRDRelationDVAE(PairDVAE):
         logits = logits + target.index_select(0, edge_index[1])
         return torch.softmax(logits, dim=-1)
 
-    def log_likelihood(
-        self, states: Tensor, edge_index: Tensor, negatives: Tensor, lags: Tensor
-    ) -> Tensor:
-        """Items given each other; ``lags``, when shoppers come, play no part in LRD.
+    def item_likelihood(self, states: Tensor, pairs: Pairs) -> Tensor:
+        """Items given each other, ``[E, K + 1]``; see :func:`reconstruct`.
 
-        See :meth:`PairDVAE.log_likelihood`.
+        When shoppers come plays no part in LRD.
         """
         relation = F.pad(self.relation, (0, 0, 1, 0))  # none: all items the same
         # Of phi, the preference for what is given does not change what is preferred.
-        return reconstruct(states, edge_index, negatives, relation, relation, relation)
+        return reconstruct(states, pairs, relation, relation, relation)
 
-    def relation_loss(self, posterior: Tensor, log_likelihood: Tensor) -> Tensor:
+    def relation_loss(self, posterior: Tensor, states: Tensor, pairs: Pairs) -> Tensor:
         """Negative bound of a pair; see :meth:`PairDVAE.relation_loss`."""
-        expected = (posterior * log_likelihood).sum(-1)
-        # The entropy's slope at 0 is infinite.
-        entropy = torch.special.entr(posterior.clamp(min=1e-9)).sum(-1)
-        return -(expected + self.entropy_weight * entropy).mean()
+        expected = (posterior * self.item_likelihood(states, pairs)).sum(-1).mean()
+        return -expected - self.entropy_weight * self.confidence_loss(posterior)

@@ -7,20 +7,22 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from lrdgraph.typing import Pairs
+
 
 class PairDVAE(nn.Module, ABC):
     r"""Infers relations from the texts of a pair, to explain the pair by them.
 
-    A subclass says what :math:`q(r \mid i, j)` reads (:meth:`posterior`), how likely a
-    pair is under each relation (:meth:`log_likelihood`), and how both are joined to
-    what is minimised (:meth:`relation_loss`). Relation 0 is *none*.
+    A subclass says what :math:`q(r \mid i, j)` reads (:meth:`posterior`) and how
+    unlikely a pair is under its relations (:meth:`relation_loss`). Relation 0 is
+    *none*.
 
     Args:
         num_latent: Number of latent relations ``K`` besides *none*.
 
     Attributes:
         project: What :meth:`roles` applies to text vectors.
-        relation: Vectors of the latent relations, with shape ``[K, C]``.
+        relation: Vectors of the relations, of the size ``C`` of an item state.
 
     Raises:
         ValueError: If ``num_latent`` is not positive.
@@ -60,40 +62,32 @@ class PairDVAE(nn.Module, ABC):
         """
 
     @abstractmethod
-    def log_likelihood(
-        self, states: Tensor, edge_index: Tensor, negatives: Tensor, lags: Tensor
-    ) -> Tensor:
-        """How likely pairs are under each relation.
-
-        Args:
-            states: Item states, with shape ``[N, C]``.
-            edge_index: Item pairs, with shape ``[2, E]``.
-            negatives: Item indices to compare with, with shape ``[S]``.
-            lags: Shoppers by lag bucket, with shape ``[E, num_lags]``.
-
-        Returns:
-            Log-likelihoods with shape ``[E, K + 1]``.
-        """
-
-    @abstractmethod
-    def relation_loss(self, posterior: Tensor, log_likelihood: Tensor) -> Tensor:
-        """What is minimised, in nats and mean over pairs.
+    def relation_loss(self, posterior: Tensor, states: Tensor, pairs: Pairs) -> Tensor:
+        """How unlikely pairs are, in nats and mean over pairs: what is minimised.
 
         Args:
             posterior: ``q(r | i, j)``, with shape ``[E, K + 1]``.
-            log_likelihood: That of :meth:`log_likelihood`, ``[E, K + 1]``.
+            states: Item states, with shape ``[N, C]``.
+            pairs: The ``E`` pairs, and what is known of them.
         """
+
+    def confidence_loss(self, posterior: Tensor) -> Tensor:
+        """Mean entropy of a pair's posterior: low when each pair is of one relation."""
+        # The entropy's slope at 0 is infinite.
+        return torch.special.entr(posterior.clamp(min=1e-9)).sum(-1).mean()
+
+    def presence_loss(self, posterior: Tensor) -> Tensor:
+        """Share of pairs that have a relation: low when a pair without one has *none*."""
+        return 1 - posterior[:, 0].mean()
 
     def spread_loss(self, posterior: Tensor) -> Tensor:
         """Negative entropy of the mean posterior: low when all relations are used."""
-        # The entropy's slope at 0 is infinite.
         return -torch.special.entr(posterior.mean(0).clamp(min=1e-9)).sum()
 
 
 def reconstruct(
     states: Tensor,
-    edge_index: Tensor,
-    negatives: Tensor,
+    pairs: Pairs,
     relation: Tensor,
     head_preference: Tensor,
     tail_preference: Tensor,
@@ -105,8 +99,7 @@ def reconstruct(
 
     Args:
         states: Item states, with shape ``[N, C]``.
-        edge_index: Item pairs, with shape ``[2, E]``.
-        negatives: Item indices with shape ``[S]``.
+        pairs: The ``E`` pairs, and the items to compare with.
         relation: Vector of each relation, with shape ``[R, C]``.
         head_preference: What each relation prefers as its source, ``[R, C]``.
         tail_preference: What each relation prefers as its target, ``[R, C]``.
@@ -114,9 +107,9 @@ def reconstruct(
     Returns:
         Log-likelihoods with shape ``[E, R]``.
     """
-    head = states.index_select(0, edge_index[0])
-    tail = states.index_select(0, edge_index[1])
-    sampled = states.index_select(0, negatives)
+    head = states.index_select(0, pairs.edge_index[0])
+    tail = states.index_select(0, pairs.edge_index[1])
+    sampled = states.index_select(0, pairs.negatives)
     to_tail = head.unsqueeze(1) * relation + tail_preference  # [E, R, C]
     to_head = tail.unsqueeze(1) * relation + head_preference
     return _log_softmax_of(tail, to_tail, sampled) + _log_softmax_of(
