@@ -85,7 +85,9 @@ class LatentRelationGraph(nn.Module):
         self.register_buffer("x", items.x)
         for name, value in candidates._asdict().items():
             self.register_buffer(name, value)
-        self.window = int(data["item", TRANSITION, "item"].window) if counted else 0
+        transition = data["item", TRANSITION, "item"] if counted else {}
+        self.window = int(transition.get("window", 0))
+        self.min_count = int(transition.get("min_count", 1))
         if num_latent and not self.static.any():
             raise ValueError(
                 "latent relations need pairs that exist for another reason than "
@@ -196,6 +198,7 @@ class LatentRelationGraph(nn.Module):
         count, popularity = self.transitions[edge_id], self.popularity[target]
         if own is not None:
             count, popularity = count - own, popularity - 1
+        count = count * (count >= self.min_count)  # what is left may be too few
         product = self.popularity[source].clamp(min=1) * popularity.clamp(min=1)
         return torch.log1p(count) * product**-0.25
 

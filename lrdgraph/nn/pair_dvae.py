@@ -77,7 +77,7 @@ class PairDVAE(nn.Module, ABC):
         return torch.special.entr(posterior.clamp(min=1e-9)).sum(-1).mean()
 
     def presence_loss(self, posterior: Tensor) -> Tensor:
-        """Share of pairs that have a relation: low when a pair without one has *none*."""
+        """Share of pairs that have a relation: low when most of them have *none*."""
         return 1 - posterior[:, 0].mean()
 
     def spread_loss(self, posterior: Tensor) -> Tensor:

@@ -16,27 +16,32 @@ class Transitions(BaseTransform):
     is counted, so the first item leads to each of the ``window`` next ones. An
     interaction counts once for each different item before it, however often that item
     was repeated. Only training interactions count, and an item never leads to itself.
+    Where few items have many interactions nearly all pairs occur; ``min_count`` keeps
+    those that occur again.
 
-    Sets ``edge_index [2, E]``, sorted by source, then by target, ``count [E]`` (int64)
-    and ``window`` on ``data['item', 'transition', 'item']``, and
+    Sets ``edge_index [2, E]``, sorted by source, then by target, ``count [E]`` (int64),
+    ``window`` and ``min_count`` on ``data['item', 'transition', 'item']``, and
     ``data['item'].count [N]`` (int64), the number of training interactions of each
     item. Memory is ``O(M * window)`` and time
     ``O(M * window^2)`` for ``M`` interactions.
 
     Args:
         window: Largest number of steps from the first item to the second (default: 3).
+        min_count: Least count of a pair that is kept (default: 1).
 
     Raises:
-        ValueError: If ``window < 1``, or if the data has no split yet.
+        ValueError: If ``window`` or ``min_count`` is below 1, or if the data has no
+            split yet.
     """
 
-    def __init__(self, window: int = 3) -> None:
-        if window < 1:
-            raise ValueError(
-                f"'window' needs to be a positive integer in 'Transitions' "
-                f"(got {window})"
-            )
-        self.window = window
+    def __init__(self, window: int = 3, min_count: int = 1) -> None:
+        for name, value in (("window", window), ("min_count", min_count)):
+            if value < 1:
+                raise ValueError(
+                    f"'{name}' needs to be a positive integer in 'Transitions' "
+                    f"(got {value})"
+                )
+        self.window, self.min_count = window, min_count
 
     def forward(self, data: HeteroData) -> HeteroData:
         """Returns the data with the relation; the given data is not changed."""
@@ -49,10 +54,11 @@ class Transitions(BaseTransform):
         num_items = data["item"].num_nodes
         user, item = interactions.edge_index[:, interactions.split == TRAIN]
         pair, count = self._pairs(user, item, num_items).unique(return_counts=True)
+        pair, count = pair[count >= self.min_count], count[count >= self.min_count]
         store = data["item", TRANSITION, "item"]
         store.edge_index = torch.stack([pair // num_items, pair % num_items])
         store.count = count
-        store.window = self.window
+        store.window, store.min_count = self.window, self.min_count
         data["item"].count = item.bincount(minlength=num_items)
         return data
 
@@ -68,4 +74,4 @@ class Transitions(BaseTransform):
         return torch.cat(pairs)
 
     def __repr__(self) -> str:
-        return f"Transitions(window={self.window})"
+        return f"Transitions(window={self.window}, min_count={self.min_count})"

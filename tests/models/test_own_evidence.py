@@ -34,12 +34,14 @@ histories = st.lists(
 windows = st.integers(1, 4)
 
 
-def make_data(histories: list[list[int]], pairs: set, window: int) -> HeteroData:
+def make_data(
+    histories: list[list[int]], pairs: set, window: int, min_count: int = 1
+) -> HeteroData:
     """All of the histories is training."""
     data = make_shop([*histories, ELSEWHERE], NUM_ITEMS, {"bought": pairs})
     store = data[INTERACTS]
     store.split = torch.zeros(store.num_edges, dtype=torch.int8)
-    return Transitions(window)(data)
+    return Transitions(window, min_count)(data)
 
 
 def without(data: HeteroData, position: int) -> HeteroData:
@@ -59,8 +61,9 @@ def without(data: HeteroData, position: int) -> HeteroData:
     )
     data = data.clone()
     store = data["item", "transition", "item"]
-    store.edge_index = torch.tensor(sorted(count)).t()
-    store.count = torch.tensor([count[pair] for pair in sorted(count)])
+    kept = sorted(pair for pair in count if count[pair] >= old.min_count)
+    store.edge_index = torch.tensor(kept).view(-1, 2).t()
+    store.count = torch.tensor([count[pair] for pair in kept])
     data["item"]["count"][item[position]] -= 1
     return data
 
@@ -107,6 +110,13 @@ def check_all(data: HeteroData, max_length: int) -> None:
 @given(histories, pairs, windows)
 def test_training_scores_are_those_of_a_graph_without_it(histories, pairs, window):
     check_all(make_data(histories, pairs, window), LENGTH)
+
+
+@settings(max_examples=15)
+@given(histories, pairs, windows)
+def test_so_are_those_where_pairs_have_to_occur_again(histories, pairs, window):
+    often = [[*ELSEWHERE], [*ELSEWHERE]]  # so that some transition always remains
+    check_all(make_data([*histories, *often], pairs, window, min_count=2), LENGTH)
 
 
 @settings(max_examples=15)

@@ -60,10 +60,11 @@ several_histories = st.lists(
 )
 
 
-@given(several_histories, st.integers(1, 10))
-def test_counts_are_those_of_a_naive_loop(histories, window):
-    data = Transitions(window)(make(histories))
-    assert counts(data) == naive(histories, window)
+@given(several_histories, st.integers(1, 10), st.integers(1, 3))
+def test_counts_are_those_of_a_naive_loop(histories, window, min_count):
+    data = Transitions(window, min_count)(make(histories))
+    every = naive(histories, window)
+    assert counts(data) == {p: n for p, n in every.items() if n >= min_count}
     assert data["item", "transition", "item"].window == window
     popularity = Counter(
         item for items in histories for item in (items[:-2] if items[2:] else items)
@@ -95,6 +96,8 @@ def test_nothing_to_train_on():
 
 
 def test_window_and_repr():
-    assert str(Transitions()) == "Transitions(window=3)"
+    assert str(Transitions()) == "Transitions(window=3, min_count=1)"
     with pytest.raises(ValueError, match=r"'window' needs to be a positive .*got 0"):
         Transitions(0)
+    with pytest.raises(ValueError, match=r"'min_count' needs to be .*got 0"):
+        Transitions(min_count=0)
