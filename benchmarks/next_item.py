@@ -14,6 +14,8 @@ import logging
 import tempfile
 import time
 import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -119,7 +121,8 @@ def build(name: str, data: HeteroData, config: dict) -> torch.nn.Module:
         return SASRec(num_items, channels, x=x, **options)
     objective = "lrd" if name == "lrdrec-lrd-objective" else "marginal"
     graph = LatentRelationGraph(data, config["num_latent"], channels, objective)
-    options |= {k: config[k] for k in ("num_convs", "relation_weight", "spread_weight")}
+    weights = [k for k in config if k.endswith("_weight")]
+    options |= {k: config[k] for k in ("num_convs", *weights)}
     return LRDRec(graph, channels, **options)
 
 
@@ -135,6 +138,7 @@ def configure(dataset: str, model: str, args: argparse.Namespace) -> dict:
         "gate_lr": 2e-2,
         "dvae_lr": 1e-2,
         "weight_decay": 0.01,
+        "dvae_weight_decay": 0.3,
         "max_epochs": args.max_epochs,
         "patience": args.patience,
         **TUNED[dataset],
@@ -144,7 +148,8 @@ def configure(dataset: str, model: str, args: argparse.Namespace) -> dict:
     if model.startswith("lrdrec"):
         latent = 0 if model == "lrdrec-no-latent" else args.num_latent
         config |= {"num_latent": latent, "num_convs": args.num_convs}
-        config |= {"relation_weight": 0.1, "spread_weight": 0.0}
+        config |= {"relation_weight": 0.3, "presence_weight": 0.1}
+        config |= {"confidence_weight": 0.0, "spread_weight": 0.0}
         config["num_pairs"] = LRDRec.num_pairs
     return config
 
@@ -153,8 +158,8 @@ def train(
     net: torch.nn.Module, data: HeteroData, config: dict, progress: bool
 ) -> tuple[NextItem, SequenceDataModule, Trainer, float]:
     """Train to the early stop; the seconds that it took are the last of the results."""
-    options = {k: config[k] for k in ("lr", "gate_lr", "dvae_lr", "weight_decay")}
-    task = NextItem(net, **options)
+    rates = ("lr", "gate_lr", "dvae_lr", "weight_decay", "dvae_weight_decay")
+    task = NextItem(net, **{name: config[name] for name in rates})
     module = SequenceDataModule(data, net.max_length, config["batch_size"])
     limits = {k: config[k] for k in ("max_epochs", "patience")}
     start = time.perf_counter()
@@ -165,10 +170,16 @@ def train(
     return task, module, trainer, time.perf_counter() - start
 
 
-def run(data: HeteroData, model: str, seed: int, config: dict, progress: bool) -> dict:
-    """Train one model, read the test part once, and return its figures."""
+def run(
+    data: HeteroData,
+    make: Callable[[HeteroData, dict], torch.nn.Module],
+    seed: int,
+    config: dict,
+    progress: bool,
+) -> dict:
+    """Train the model of ``make``, read the test part once, and return its figures."""
     seed_everything(seed)
-    net = build(model, data, config)
+    net = make(data, config)
     task, module, trainer, trained = train(net, data, config, progress)
     validation = trainer.validate(task, module, verbose=False)[0]
     start = time.perf_counter()
@@ -279,8 +290,9 @@ def main() -> None:
                 }
                 if any(row.items() <= done.items() for done in rows):
                     continue
+                make = partial(build, model)
                 rows.append(
-                    row | run(data, model, seed, row["config"], not args.no_progress)
+                    row | run(data, make, seed, row["config"], not args.no_progress)
                 )
                 if args.out:
                     write(args.out, rows)

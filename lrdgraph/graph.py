@@ -152,12 +152,14 @@ class LatentRelationGraph(nn.Module):
         item, pair = distinct(self.edge_index[:, edge_id], self.num_items)
         return self.dvae.posterior(self.dvae.roles(self.x[item]), pair)
 
-    def relation_losses(self, states: Tensor, num_pairs: int) -> dict[str, Tensor]:
+    def relation_losses(
+        self, states: Tensor | None, num_pairs: int
+    ) -> dict[str, Tensor]:
         """The losses of discovery on sampled pairs, by name.
 
         Args:
             states: Item states, from which the items of a pair are reconstructed,
-                with shape ``[N, C]``.
+                with shape ``[N, C]``; None without a recommender.
             num_pairs: Number of pairs, a quarter of it that of negative items.
         """
         edge_id = self.sample_pairs(num_pairs)

@@ -61,6 +61,7 @@ class RelationDVAE(PairDVAE):
         dropout: Probability that a batch of pairs to learn from goes without a text
             feature, so that a relation is read off many features, not off the words of
             one kind of items.
+        item_weight: Weight of item reconstruction beside that of habits.
 
     Raises:
         ValueError: If ``num_latent`` is not positive.
@@ -74,10 +75,12 @@ class RelationDVAE(PairDVAE):
         num_lags: int,
         hidden_channels: int = 64,
         dropout: float = 0.75,
+        item_weight: float = 0.3,
     ) -> None:
         super().__init__(num_latent)
         num_outcomes = num_latent + 1
         self.dropout = nn.Dropout(dropout)
+        self.item_weight = item_weight
         self.project = nn.Linear(in_channels, hidden_channels, bias=False)
         self.as_source = nn.Linear(hidden_channels, hidden_channels)
         self.as_target = nn.Linear(hidden_channels, hidden_channels, bias=False)
@@ -122,11 +125,15 @@ class RelationDVAE(PairDVAE):
         share = planned.unsqueeze(1) * habit + F.pad(chance, (0, 1)).unsqueeze(1)
         return (pairs.lags.unsqueeze(1) * share.clamp(min=1e-9).log()).sum(-1)
 
-    def relation_loss(self, posterior: Tensor, states: Tensor, pairs: Pairs) -> Tensor:
+    def relation_loss(
+        self, posterior: Tensor, states: Tensor | None, pairs: Pairs
+    ) -> Tensor:
         """Habits and items, marginalised; see :meth:`PairDVAE.relation_loss`."""
         habits = marginal_loss(posterior, self.habit_likelihood(pairs))
+        if states is None:
+            return habits
         items = marginal_loss(posterior.detach(), self.item_likelihood(states, pairs))
-        return habits + items
+        return habits + self.item_weight * items
 
 
 def marginal_loss(posterior: Tensor, log_likelihood: Tensor) -> Tensor:

@@ -102,7 +102,14 @@ class LRDRelationDVAE(PairDVAE):
         # Of phi, the preference for what is given does not change what is preferred.
         return reconstruct(states, pairs, relation, relation, relation)
 
-    def relation_loss(self, posterior: Tensor, states: Tensor, pairs: Pairs) -> Tensor:
+    def relation_loss(
+        self, posterior: Tensor, states: Tensor | None, pairs: Pairs
+    ) -> Tensor:
         """Negative bound of a pair; see :meth:`PairDVAE.relation_loss`."""
+        if states is None:
+            raise ValueError(
+                "LRD's objective needs the item states of a recommender to reconstruct "
+                "(got none): train the graph in an LRDRec"
+            )
         expected = (posterior * self.item_likelihood(states, pairs)).sum(-1).mean()
         return -expected - self.entropy_weight * self.confidence_loss(posterior)

@@ -62,13 +62,18 @@ class PairDVAE(nn.Module, ABC):
         """
 
     @abstractmethod
-    def relation_loss(self, posterior: Tensor, states: Tensor, pairs: Pairs) -> Tensor:
+    def relation_loss(
+        self, posterior: Tensor, states: Tensor | None, pairs: Pairs
+    ) -> Tensor:
         """How unlikely pairs are, in nats and mean over pairs: what is minimised.
 
         Args:
             posterior: ``q(r | i, j)``, with shape ``[E, K + 1]``.
-            states: Item states, with shape ``[N, C]``.
+            states: Item states, with shape ``[N, C]``; None without a recommender.
             pairs: The ``E`` pairs, and what is known of them.
+
+        Raises:
+            ValueError: If nothing can be learned without a recommender.
         """
 
     def confidence_loss(self, posterior: Tensor) -> Tensor:
