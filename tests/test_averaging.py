@@ -1,0 +1,87 @@
+import pytest
+import torch
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.trainer.states import TrainerFn
+from torch import nn
+from torch.utils.data import DataLoader
+
+from lrdgraph.averaging import WeightAverage
+
+
+class Line(LightningModule):
+    """Goes from 0 to 1, 2, 3... whatever the loss; validated on where it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.place = nn.Parameter(torch.zeros(1))
+        self.register_buffer("graph", torch.ones(1))
+        self.trained: list[float] = []
+        self.validated: list[float] = []
+
+    def training_step(self, batch, batch_idx):
+        self.trained.append(self.place.item())
+        return -self.place.sum()
+
+    def validation_step(self, batch, batch_idx):
+        self.validated.append(self.place.item())
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=1.0)
+
+
+def batches(number: int) -> DataLoader:
+    return DataLoader(torch.zeros(number), batch_size=1)
+
+
+def fit(epochs: int, callback: WeightAverage, folder, **resume) -> tuple[Line, Trainer]:
+    line, one, two = Line(), batches(1), batches(2)
+    options = {"logger": False, "enable_progress_bar": False, "devices": 1}
+    quiet = {"enable_model_summary": False, "enable_checkpointing": False}
+    trainer = Trainer(
+        max_epochs=epochs,
+        callbacks=[callback],
+        default_root_dir=folder,
+        num_sanity_val_steps=0,
+        **options,
+        **quiet,
+    )
+    trainer.fit(line, two, one, weights_only=True, **resume)
+    return line, trainer
+
+
+def naive(num_steps: int, decay: float) -> float:
+    average = 0.0
+    for step in range(1, num_steps + 1):
+        share = min(decay, step / (step + 9))
+        average = share * average + (1 - share) * step
+    return average
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_average_is_validated_and_training_goes_on_from_the_weights(tmp_path):
+    line, _ = fit(3, WeightAverage(decay=0.3), tmp_path)
+    assert line.trained == [0, 1, 2, 3, 4, 5]
+    expected = [naive(steps, 0.3) for steps in (2, 4, 6)]
+    assert line.validated == pytest.approx(expected)
+    assert line.place.item() == 6
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_checkpoints_hold_the_average_and_go_on_with_the_weights(tmp_path):
+    _, trainer = fit(2, WeightAverage(), tmp_path)
+    path = tmp_path / "last.ckpt"
+    trainer.save_checkpoint(path)
+    state = torch.load(path, weights_only=True)["state_dict"]
+    assert state["place"].item() == pytest.approx(naive(4, 0.98))
+    assert state["graph"].item() == 1
+    resumed, _ = fit(3, WeightAverage(), tmp_path, ckpt_path=path)
+    assert resumed.trained == [4, 5]
+    assert resumed.validated == pytest.approx([naive(6, 0.98)])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_outside_of_training_the_weights_are_what_they_are(tmp_path):
+    line, trainer = fit(1, WeightAverage(), tmp_path)
+    trainer.validate(line, batches(1), verbose=False)
+    assert trainer.state.fn == TrainerFn.VALIDATING
+    assert line.validated[-1] == line.place.item() == 2

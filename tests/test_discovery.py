@@ -1,0 +1,77 @@
+import pytest
+import torch
+from torch_geometric.data import HeteroData
+
+from lrdgraph import LatentRelationGraph
+from lrdgraph.datasets import INTERACTS
+from lrdgraph.discovery import discover
+from lrdgraph.metrics import kmeans_labels, relation_recovery
+from lrdgraph.testing import HashTextEncoder, tiny_shop
+from lrdgraph.transforms import EmbedText, Normalize
+from lrdgraph.typing import VAL
+
+
+@pytest.fixture(scope="module")
+def planted() -> HeteroData:
+    shop = tiny_shop(num_users=1500, num_items=960)
+    return Normalize()(EmbedText(HashTextEncoder(256))(shop))
+
+
+@pytest.fixture(scope="module")
+def discovered(planted) -> LatentRelationGraph:
+    torch.manual_seed(0)
+    graph = LatentRelationGraph(planted, num_latent=8, state_channels=4)
+    discover(graph, 400, progress=False)
+    return graph
+
+
+def recovery(data: HeteroData, labels: torch.Tensor) -> float:
+    return relation_recovery(data.gold_edge_type, labels)["V-measure"]
+
+
+@torch.no_grad()
+def test_planted_relations_are_recovered_without_a_recommender(planted, discovered):
+    pairs, dvae = planted.gold_edge_index, discovered.dvae
+    found = dvae.posterior(dvae.roles(discovered.x), pairs).argmax(-1)
+    clusters = torch.from_numpy(kmeans_labels(discovered.x, pairs, 9, seed=0))
+    assert recovery(planted, found) > 0.5
+    assert recovery(planted, found) > recovery(planted, clusters) + 0.15
+
+
+@torch.no_grad()
+def test_most_pairs_that_nothing_was_planted_for_have_none(planted, discovered):
+    static = discovered.static.nonzero().squeeze(-1)
+    none = discovered.posterior(static)[:, 0]
+    gold = planted.gold_edge_index
+    planted_key = gold[0] * discovered.num_items + gold[1]
+    followed = planted.gold_edge_type != planted.gold_relations.index("substitute")
+    related = torch.isin(discovered.key[static], planted_key[followed])
+    unrelated = ~torch.isin(discovered.key[static], planted_key)
+    assert none[unrelated].mean() > 0.6
+    assert none[related].mean() < 0.3
+
+
+def test_discovery_is_reproducible_and_leaves_the_average_ready_to_use(planted):
+    def found() -> list[torch.Tensor]:
+        torch.manual_seed(3)
+        graph = LatentRelationGraph(planted, num_latent=2, state_channels=4)
+        before = graph.dvae.habit.detach().clone()
+        discover(graph, 5, num_pairs=32, progress=False)
+        assert not graph.dvae.training
+        assert not graph.dvae.habit.equal(before)
+        return list(graph.state_dict().values())
+
+    for once, again in zip(found(), found(), strict=True):
+        assert once.equal(again)
+
+
+def test_what_cannot_be_discovered_is_refused(shop):
+    with pytest.raises(ValueError, match="needs latent relations to discover"):
+        discover(LatentRelationGraph(shop, num_latent=0))
+    lrd = LatentRelationGraph(shop, 2, objective="lrd")
+    with pytest.raises(ValueError, match="needs the item states of a recommender"):
+        discover(lrd, 1, progress=False)
+    unseen = shop.clone()
+    unseen[INTERACTS].split = torch.full_like(shop[INTERACTS].split, VAL)
+    with pytest.raises(ValueError, match=r"training interactions .* \(got none for"):
+        discover(LatentRelationGraph(unseen, num_latent=2))
