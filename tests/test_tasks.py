@@ -160,7 +160,7 @@ def test_health_of_discovery_is_recorded_after_every_epoch(whole, module, tmp_pa
 def test_collapse_is_warned_of_once(module, tmp_path):
     task = frozen(make_task())
     with torch.no_grad():
-        task.model.graph.dvae.both.bias[2] = 99.0
+        task.model.graph.dvae.outcome.bias[2] = 99.0
     with pytest.warns(UserWarning, match="collapsing: 1.0 latent") as caught:
         run(tmp_path, module, 5, task)
     assert len([w for w in caught if "collapsing" in str(w.message)]) == 1
@@ -219,7 +219,7 @@ def change_model(task: NextItem) -> None:
     [
         (change_rate, r"lr is 0\.003, not 0\.0001; 1 in all"),
         (change_dropout, r"model\.encoder\.dropout\.p is 0\.2, not 0\.5; 1 in all"),
-        (change_objective, r"model\.relation_weight is 0\.1, not 0\.7; 1 in all"),
+        (change_objective, r"model\.relation_weight is 0\.3, not 0\.7; 1 in all"),
         (change_size, r"model\.id\.weight is \[192, 16\], not \[192, 32\]; 2 in all"),
         (change_model, r"model is LRDRec, not SASRec, "),
     ],

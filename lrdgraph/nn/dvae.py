@@ -84,12 +84,9 @@ class RelationDVAE(PairDVAE):
         self.project = nn.Linear(in_channels, hidden_channels, bias=False)
         self.as_source = nn.Linear(hidden_channels, hidden_channels)
         self.as_target = nn.Linear(hidden_channels, hidden_channels, bias=False)
-        self.both = nn.Linear(hidden_channels, num_outcomes)
-        self.difference = nn.Sequential(
-            nn.Linear(2 * hidden_channels, hidden_channels),
-            nn.GELU(),
-            nn.Linear(hidden_channels, num_outcomes, bias=False),
-        )
+        self.directed = nn.Linear(hidden_channels, hidden_channels, bias=False)
+        self.squared = nn.Linear(hidden_channels, hidden_channels)
+        self.outcome = nn.Linear(2 * hidden_channels, num_outcomes)
         self.relation = nn.Parameter(torch.empty(num_outcomes, state_channels))
         self.head_preference = nn.Parameter(torch.zeros(num_outcomes, state_channels))
         self.tail_preference = nn.Parameter(torch.zeros(num_outcomes, state_channels))
@@ -102,15 +99,26 @@ class RelationDVAE(PairDVAE):
         """Text vectors ``[N, C_text]``, in training without the same few features."""
         return x * self.dropout(x.new_ones(x.size(1)))
 
+    def roles(self, x: Tensor) -> Tensor:
+        """All of extraction that is linear, so of single items, ``[N, 6 H]``.
+
+        Items are far fewer than pairs. The first half is added for a source, the second
+        for a target; what they add up to is the difference, and the hidden layers.
+        """
+        text = self.project(x)
+        directed = self.directed(text)
+        source = [-text, self.as_source(text), -directed]
+        return torch.cat([*source, text, self.as_target(text), directed], dim=-1)
+
     def posterior(self, roles: Tensor, edge_index: Tensor) -> Tensor:
         """Relation extraction; see :meth:`PairDVAE.posterior`."""
-        source, target = edge_index
-        both = self.as_source(roles).index_select(0, source)
-        both = both + self.as_target(roles).index_select(0, target)
-        difference = roles.index_select(0, target) - roles.index_select(0, source)
-        difference = torch.cat([difference, difference.square()], dim=-1)
-        logits = self.both(F.gelu(both)) + self.difference(difference)
-        return torch.softmax(logits, dim=-1)
+        as_source, as_target = roles.chunk(2, dim=-1)
+        pair = as_source.index_select(0, edge_index[0])
+        pair = pair + as_target.index_select(0, edge_index[1])
+        difference, both, directed = pair.chunk(3, dim=-1)
+        difference = directed + self.squared(difference.square())
+        hidden = F.gelu(torch.cat([both, difference], dim=-1))
+        return torch.softmax(self.outcome(hidden), dim=-1)
 
     def item_likelihood(self, states: Tensor, pairs: Pairs) -> Tensor:
         """Items given each other, ``[E, K + 1]``; see :func:`reconstruct`."""

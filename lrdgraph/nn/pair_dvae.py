@@ -41,7 +41,7 @@ class PairDVAE(nn.Module, ABC):
         self.num_latent = num_latent
 
     def roles(self, x: Tensor) -> Tensor:
-        """Project text vectors ``[N, C_text]`` once, before they are paired."""
+        """What is computed of text vectors ``[N, C_text]`` before they are paired."""
         roles: Tensor = self.project(x)
         return roles
 
@@ -54,7 +54,7 @@ class PairDVAE(nn.Module, ABC):
         """Relation extraction, ``q(r | i, j)``.
 
         Args:
-            roles: Projected texts of all items, from :meth:`roles`, ``[N, H]``.
+            roles: What :meth:`roles` made of the texts of all items.
             edge_index: Item pairs, with shape ``[2, E]``.
 
         Returns:
@@ -115,15 +115,22 @@ def reconstruct(
     head = states.index_select(0, pairs.edge_index[0])
     tail = states.index_select(0, pairs.edge_index[1])
     sampled = states.index_select(0, pairs.negatives)
-    to_tail = head.unsqueeze(1) * relation + tail_preference  # [E, R, C]
-    to_head = tail.unsqueeze(1) * relation + head_preference
-    return _log_softmax_of(tail, to_tail, sampled) + _log_softmax_of(
-        head, to_head, sampled
-    )
+    both = (head * tail) @ relation.t()  # [E, R]
+    to_tail = both + tail @ tail_preference.t()
+    to_head = both + head @ head_preference.t()
+    return _log_softmax_of(
+        to_tail, head, sampled, relation, tail_preference
+    ) + _log_softmax_of(to_head, tail, sampled, relation, head_preference)
 
 
-def _log_softmax_of(true: Tensor, query: Tensor, sampled: Tensor) -> Tensor:
-    """Log-softmax of ``true [E, C]`` among itself and ``sampled [S, C]``, per query."""
-    positive = (query * true.unsqueeze(1)).sum(-1)  # [E, R]
-    negative = query @ sampled.t()  # [E, R, S]
-    return positive - torch.logaddexp(positive, negative.logsumexp(-1))
+def _log_softmax_of(
+    true: Tensor, given: Tensor, sampled: Tensor, relation: Tensor, preference: Tensor
+) -> Tensor:
+    """Log-softmax of scores ``true [E, R]`` among those of ``sampled [S, C]``.
+
+    One product with all relations times all samples: nothing of ``[E, R, C]`` is made.
+    """
+    weight = (relation.unsqueeze(1) * sampled).flatten(0, 1)  # [R * S, C]
+    alone = (preference @ sampled.t()).flatten()
+    negative = torch.addmm(alone, given, weight.t()).view(*true.shape, len(sampled))
+    return true - torch.logaddexp(true, negative.logsumexp(-1))

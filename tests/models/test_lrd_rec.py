@@ -65,7 +65,7 @@ def test_recommending_trains_the_dvae_through_the_edges(shop):
     model = make_model(shop, num_convs=0)
     model.loss(make_batch(shop))["next_item"].backward()
     assert model.graph.dvae.project.weight.grad.any()
-    assert model.graph.dvae.both.weight.grad.any()
+    assert model.graph.dvae.outcome.weight.grad.any()
 
 
 def test_weights_of_discovery(shop):
@@ -80,7 +80,7 @@ def test_weights_of_discovery(shop):
 def test_convolution_follows_the_types_when_evaluating(shop):
     model = make_model(shop).eval()
     before = model.item_states()
-    torch.nn.init.normal_(model.graph.dvae.both.weight)
+    torch.nn.init.normal_(model.graph.dvae.outcome.weight)
     assert not torch.allclose(model.item_states(), before, atol=1e-4)
     alone = make_model(shop, num_convs=0).eval()
     assert len(alone.convs) == 0
@@ -90,7 +90,7 @@ def test_convolution_follows_the_types_when_evaluating(shop):
 def test_convolution_keeps_its_types_while_training(shop):
     model = make_model(shop, dropout=0.0).train()
     before = model.item_states()
-    torch.nn.init.normal_(model.graph.dvae.both.weight)
+    torch.nn.init.normal_(model.graph.dvae.outcome.weight)
     assert model.item_states().equal(before)
 
 

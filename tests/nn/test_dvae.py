@@ -49,9 +49,10 @@ def test_posterior_is_that_of_a_naive_loop(dvae, pairs):
     assert found.shape == (4, NUM_LATENT + 1)
     for edge, (i, j) in enumerate(pairs.edge_index.t().tolist()):
         a, b = dvae.project.weight @ x[i], dvae.project.weight @ x[j]
-        both = dvae.both(F.gelu(dvae.as_source(a) + dvae.as_target(b)))
-        difference = dvae.difference(torch.cat([b - a, (b - a) ** 2]))
-        assert torch.allclose(found[edge], (both + difference).softmax(0), atol=1e-5)
+        both = dvae.as_source(a) + dvae.as_target(b)
+        difference = dvae.directed(b - a) + dvae.squared((b - a) ** 2)
+        logits = dvae.outcome(F.gelu(torch.cat([both, difference])))
+        assert torch.allclose(found[edge], logits.softmax(0), atol=1e-5)
 
 
 def test_posterior_is_directed(dvae, pairs):

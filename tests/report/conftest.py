@@ -31,7 +31,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     bad = data["item", "also_bought", "item"]
     data["item", "<b onclick=1>rel</b>", "item"].edge_index = bad.edge_index
     graph = LatentRelationGraph(data, num_latent=3)
-    graph.dvae.both.weight.data *= 30  # relations are to be sure of something
+    graph.dvae.outcome.weight.data *= 30  # relations are to be sure of something
     model = LRDRec(graph).eval()
     histories = [data["item"].id[:7], data["item"].id[:2]]
     path = tmp_path_factory.mktemp("report") / "new" / "report.html"
