@@ -18,7 +18,7 @@ from record import peak_mib, write
 from lrdgraph.habits import LAGS
 from lrdgraph.nn import RelationDVAE
 from lrdgraph.nn.dvae import marginal_loss
-from lrdgraph.typing import Pairs
+from lrdgraph.typing import PairEvidence
 
 NUM_ITEMS, BLOCK = 50_000, 8192
 
@@ -38,7 +38,9 @@ def measure(num_pairs: int) -> dict:
     seconds["roles"] = perf_counter() - start
     for first in range(0, num_pairs, BLOCK):
         block = slice(first, first + BLOCK)
-        pairs = Pairs(edge_index[:, block], lags[block], chance[block], negatives)
+        pairs = PairEvidence(
+            edge_index[:, block], lags[block], chance[block], negatives
+        )
         times = [perf_counter()]
         posterior = dvae.posterior(roles, pairs.edge_index)
         times.append(perf_counter())

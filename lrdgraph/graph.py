@@ -10,7 +10,7 @@ from lrdgraph import convert
 from lrdgraph.candidates import relation_pairs, unite
 from lrdgraph.objectives import make_dvae
 from lrdgraph.ragged import distinct, ragged_arange
-from lrdgraph.typing import NONE, TRANSITION, Neighbor, Pairs, TypedEdges
+from lrdgraph.typing import NONE, TRANSITION, Neighbor, PairEvidence, TypedEdges
 
 
 class LatentRelationGraph(nn.Module):
@@ -170,7 +170,7 @@ class LatentRelationGraph(nn.Module):
         device, size = edge_index.device, (num_pairs // 4,)
         negatives = torch.randint(self.num_items, size, device=device)
         chance = self.chance[edge_index[1]]
-        pairs = Pairs(edge_index, self.lags[edge_id], chance, negatives)
+        pairs = PairEvidence(edge_index, self.lags[edge_id], chance, negatives)
         return {
             "relation": self.dvae.relation_loss(posterior, states, pairs),
             "confidence": self.dvae.confidence_loss(posterior),

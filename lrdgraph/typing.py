@@ -30,7 +30,7 @@ class TypedEdges(NamedTuple):
     weight: Tensor
 
 
-class Pairs(NamedTuple):
+class PairEvidence(NamedTuple):
     """Item pairs to learn relations from, and what is known of them.
 
     Shapes: ``edge_index [2, E]`` (source, target); ``lags [E, B]``, how

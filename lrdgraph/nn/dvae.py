@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lrdgraph.nn.pair_dvae import PairDVAE, reconstruct
-from lrdgraph.typing import Pairs
+from lrdgraph.typing import PairEvidence
 
 
 class RelationDVAE(PairDVAE):
@@ -120,12 +120,12 @@ class RelationDVAE(PairDVAE):
         hidden = F.gelu(torch.cat([both, difference], dim=-1))
         return torch.softmax(self.outcome(hidden), dim=-1)
 
-    def item_likelihood(self, states: Tensor, pairs: Pairs) -> Tensor:
+    def item_likelihood(self, states: Tensor, pairs: PairEvidence) -> Tensor:
         """Items given each other, ``[E, K + 1]``; see :func:`reconstruct`."""
         preferences = self.head_preference, self.tail_preference
         return reconstruct(states, pairs, self.relation, *preferences)
 
-    def habit_likelihood(self, pairs: Pairs) -> Tensor:
+    def habit_likelihood(self, pairs: PairEvidence) -> Tensor:
         """When shoppers come from one item to the other, ``[E, K + 1]``."""
         chance = self.log_chance.exp() * pairs.chance
         planned = 1 - chance.sum(-1, keepdim=True).clamp(max=0.9)
@@ -134,7 +134,7 @@ class RelationDVAE(PairDVAE):
         return (pairs.lags.unsqueeze(1) * share.clamp(min=1e-9).log()).sum(-1)
 
     def relation_loss(
-        self, posterior: Tensor, states: Tensor | None, pairs: Pairs
+        self, posterior: Tensor, states: Tensor | None, pairs: PairEvidence
     ) -> Tensor:
         """Habits and items, marginalised; see :meth:`PairDVAE.relation_loss`."""
         habits = marginal_loss(posterior, self.habit_likelihood(pairs))

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lrdgraph.nn.pair_dvae import PairDVAE, reconstruct
-from lrdgraph.typing import Pairs
+from lrdgraph.typing import PairEvidence
 
 
 class LRDRelationDVAE(PairDVAE):
@@ -93,7 +93,7 @@ class LRDRelationDVAE(PairDVAE):
         logits = logits + target.index_select(0, edge_index[1])
         return torch.softmax(logits, dim=-1)
 
-    def item_likelihood(self, states: Tensor, pairs: Pairs) -> Tensor:
+    def item_likelihood(self, states: Tensor, pairs: PairEvidence) -> Tensor:
         """Items given each other, ``[E, K + 1]``; see :func:`reconstruct`.
 
         When shoppers come plays no part in LRD.
@@ -103,7 +103,7 @@ class LRDRelationDVAE(PairDVAE):
         return reconstruct(states, pairs, relation, relation, relation)
 
     def relation_loss(
-        self, posterior: Tensor, states: Tensor | None, pairs: Pairs
+        self, posterior: Tensor, states: Tensor | None, pairs: PairEvidence
     ) -> Tensor:
         """Negative bound of a pair; see :meth:`PairDVAE.relation_loss`."""
         if states is None:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from lrdgraph.typing import Pairs
+from lrdgraph.typing import PairEvidence
 
 
 class PairDVAE(nn.Module, ABC):
@@ -63,7 +63,7 @@ class PairDVAE(nn.Module, ABC):
 
     @abstractmethod
     def relation_loss(
-        self, posterior: Tensor, states: Tensor | None, pairs: Pairs
+        self, posterior: Tensor, states: Tensor | None, pairs: PairEvidence
     ) -> Tensor:
         """How unlikely pairs are, in nats and mean over pairs: what is minimised.
 
@@ -92,7 +92,7 @@ class PairDVAE(nn.Module, ABC):
 
 def reconstruct(
     states: Tensor,
-    pairs: Pairs,
+    pairs: PairEvidence,
     relation: Tensor,
     head_preference: Tensor,
     tail_preference: Tensor,

@@ -19,7 +19,7 @@ from lrdgraph.transforms import (
     TextKNN,
     Transitions,
 )
-from lrdgraph.typing import Pairs
+from lrdgraph.typing import PairEvidence
 
 NUM_ITEMS, NUM_LATENT, NUM_LAGS = 9, 3, 4
 
@@ -35,12 +35,12 @@ def dvae() -> RelationDVAE:
 
 
 @pytest.fixture
-def pairs() -> Pairs:
+def pairs() -> PairEvidence:
     torch.manual_seed(1)
     lags = torch.randint(5, (4, NUM_LAGS)).float()
     chance = 0.1 * torch.rand(4, NUM_LAGS - 1)
     edge_index = torch.tensor([[0, 1, 2, 8], [1, 0, 5, 3]])
-    return Pairs(edge_index, lags, chance, torch.tensor([4, 6, 7]))
+    return PairEvidence(edge_index, lags, chance, torch.tensor([4, 6, 7]))
 
 
 def test_posterior_is_that_of_a_naive_loop(dvae, pairs):
@@ -101,7 +101,7 @@ def test_what_chance_explains_is_no_evidence_for_a_relation(dvae, pairs):
 
     def margin(lags: Tensor, chance: Tensor) -> float:
         """By how much the habit of coming at once is likelier than that of never."""
-        known = Pairs(pairs.edge_index[:, :1], lags, chance, pairs.negatives)
+        known = PairEvidence(pairs.edge_index[:, :1], lags, chance, pairs.negatives)
         return (dvae.habit_likelihood(known)[0] @ torch.tensor([-1.0, 1, 0, 0])).item()
 
     gained = [margin(at_once, c) - margin(never, c) for c in (rare, popular)]

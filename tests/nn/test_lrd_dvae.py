@@ -8,7 +8,7 @@ from torch import Tensor
 from lrdgraph import LatentRelationGraph
 from lrdgraph.nn import LRDRelationDVAE
 from lrdgraph.nn.dvae import marginal_loss
-from lrdgraph.typing import Pairs
+from lrdgraph.typing import PairEvidence
 
 NUM_ITEMS, NUM_LATENT = 9, 3
 
@@ -23,10 +23,10 @@ def dvae() -> LRDRelationDVAE:
 
 
 @pytest.fixture
-def pairs() -> Pairs:
+def pairs() -> PairEvidence:
     edge_index = torch.tensor([[0, 1, 2, 8], [1, 0, 5, 3]])
     lags, chance = torch.ones(4, 4), torch.zeros(4, 3)
-    return Pairs(edge_index, lags, chance, torch.tensor([4, 6, 7]))
+    return PairEvidence(edge_index, lags, chance, torch.tensor([4, 6, 7]))
 
 
 def score(dvae: LRDRelationDVAE, r: int, head: Tensor, tail: Tensor) -> Tensor:
