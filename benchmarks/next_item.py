@@ -132,6 +132,7 @@ def configure(dataset: str, model: str, args: argparse.Namespace) -> dict:
         "text_model": TEXT_MODEL,
         "num_neighbors": NUM_NEIGHBORS,
         "window": WINDOW,
+        "min_count": 1,
         "max_length": args.max_length,
         "hidden_channels": 64,
         "batch_size": 256,

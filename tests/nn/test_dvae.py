@@ -147,6 +147,11 @@ def test_confidence_is_best_where_each_pair_has_one_relation(dvae):
     assert dvae.confidence_loss(undecided).item() == pytest.approx(log(NUM_LATENT + 1))
 
 
+def test_presence_is_the_share_of_pairs_with_a_relation(dvae):
+    posterior = torch.tensor([[1.0, 0, 0, 0], [0.5, 0.5, 0, 0], [0, 0, 0.2, 0.8]])
+    assert dvae.presence_loss(posterior).item() == pytest.approx(0.5)
+
+
 def test_spread_is_best_where_all_relations_are_used(dvae):
     used = dvae.spread_loss(torch.eye(NUM_LATENT + 1))
     collapsed = dvae.spread_loss(torch.eye(NUM_LATENT + 1)[[0, 0, 0]])
