@@ -38,6 +38,18 @@ def test_planted_relations_are_recovered_without_a_recommender(planted, discover
     assert recovery(planted, found) > recovery(planted, clusters) + 0.15
 
 
+def test_shuffled_texts_tell_nothing_of_relations(planted):
+    torch.manual_seed(0)
+    shuffled = planted.clone()
+    shuffled["item"].x = planted["item"].x[torch.randperm(planted["item"].num_nodes)]
+    graph = LatentRelationGraph(shuffled, num_latent=8, state_channels=4)
+    discover(graph, 400, progress=False)
+    with torch.no_grad():
+        roles = graph.dvae.roles(graph.x)
+        found = graph.dvae.posterior(roles, planted.gold_edge_index).argmax(-1)
+    assert recovery(planted, found) < 0.12
+
+
 @torch.no_grad()
 def test_most_pairs_that_nothing_was_planted_for_have_none(planted, discovered):
     static = discovered.static.nonzero().squeeze(-1)
