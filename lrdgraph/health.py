@@ -31,8 +31,8 @@ class Health(NamedTuple):
         if self.perplexity < 1.5:
             return (
                 f"discovery is collapsing: {self.perplexity:.1f} latent relations are "
-                "in use, so all pairs look alike. Give 'spread_weight' to the model "
-                "(0.1), more neighbours to TextKNN, or better texts to the items"
+                "in use, so all pairs look alike. Lower 'presence_weight', give "
+                "'spread_weight' (0.1), more neighbours to TextKNN, or better texts"
             )
         if self.information < 0.1:
             return (
