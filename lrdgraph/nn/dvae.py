@@ -128,7 +128,9 @@ class RelationDVAE(PairDVAE):
     def habit_likelihood(self, pairs: PairEvidence) -> Tensor:
         """When shoppers come from one item to the other, ``[E, K + 1]``."""
         chance = self.log_chance.exp() * pairs.chance
-        planned = 1 - chance.sum(-1, keepdim=True).clamp(max=0.9)
+        # However popular an item is, a tenth of the shoppers are left to a habit.
+        chance = chance * (0.9 / chance.sum(-1, keepdim=True).clamp(min=0.9))
+        planned = 1 - chance.sum(-1, keepdim=True)
         habit = self.habit.softmax(dim=-1)  # [K + 1, B]
         share = planned.unsqueeze(1) * habit + F.pad(chance, (0, 1)).unsqueeze(1)
         return (pairs.lags.unsqueeze(1) * share.clamp(min=1e-9).log()).sum(-1)

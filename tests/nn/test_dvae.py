@@ -76,7 +76,7 @@ def test_habits_are_reconstructed_as_in_a_naive_loop(dvae, pairs):
 
 def test_shares_of_a_habit_and_chance_add_up_to_one(dvae, pairs):
     every = torch.eye(NUM_LAGS)
-    for chance in (pairs.chance[:1], torch.full((1, NUM_LAGS - 1), 0.25)):
+    for chance in (pairs.chance[:1], torch.full((1, NUM_LAGS - 1), 0.7)):
         once = pairs._replace(lags=every, chance=chance.expand(NUM_LAGS, -1))
         total = dvae.habit_likelihood(once).exp().sum(0)
         assert torch.allclose(total, torch.ones(NUM_LATENT + 1), atol=1e-5)
