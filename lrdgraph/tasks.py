@@ -119,7 +119,8 @@ class NextItem(LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Compute the item states once for all questions."""
-        self._states = self.model.item_states()
+        # Detached: a parameter set on a module would become one of its own.
+        self._states = self.model.item_states().detach()
 
     on_test_epoch_start = on_validation_epoch_start
 
