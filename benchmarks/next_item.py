@@ -214,9 +214,8 @@ def table(rows: list[dict]) -> str:
     head = ["model", "setting", "seeds", *(f"{p} {m}" for p, m in COLUMNS), "s/epoch"]
     groups: dict[tuple[str, str, str], list[dict]] = {}
     for row in rows:
-        groups.setdefault((row["dataset"], row["model"], row["setting"]), []).append(
-            row
-        )
+        key = (row["dataset"], row["model"], row["setting"])
+        groups.setdefault(key, []).append(row)
     lines = [head]
     for (_, model, setting), members in groups.items():
         cells = [_cell(members, p, m) for p, m in COLUMNS]
@@ -244,22 +243,15 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--dataset", choices=TUNED, default="planted")
     parser.add_argument("--root", help="folder with the raw files")
     parser.add_argument("--model", nargs="+", choices=MODELS, default=["lrdrec"])
-    parser.add_argument(
-        "--setting",
-        nargs="+",
-        choices=("observed", "no-observed"),
-        default=["observed"],
-        help="with or without relations from metadata (also bought, brand, ...)",
-    )
+    settings = ("observed", "no-observed")  # with or without relations from metadata
+    parser.add_argument("--setting", nargs="+", choices=settings, default=["observed"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--num-latent", type=int, default=8)
     parser.add_argument("--num-convs", type=int, default=1)
     parser.add_argument("--max-length", type=int, default=20)
     parser.add_argument("--max-epochs", type=int, default=100)
     parser.add_argument("--patience", type=int, default=5)
-    parser.add_argument(
-        "--cache", default="data/vectors", help="folder of text vectors"
-    )
+    parser.add_argument("--cache", default="data/vectors", help="folder of vectors")
     parser.add_argument("--out", type=Path, help="JSON to write (and to resume from)")
     parser.add_argument("--no-progress", action="store_true")
     return parser.parse_args()

@@ -79,11 +79,10 @@ class LatentRelationGraph(nn.Module):
         pairs = relation_pairs(data)
         counted = [TRANSITION] if TRANSITION in pairs else []
         self.observed_relations = tuple(n for n in pairs if n != TRANSITION)
-        self.latent_relations = (NONE, *(f"latent_{k + 1}" for k in range(num_latent)))
-        latent = self.latent_relations[1:]
+        latent = tuple(f"latent_{k + 1}" for k in range(num_latent))
+        self.latent_relations = (NONE, *latent)
         self.relations = (*self.observed_relations, *counted, *latent)
-        self.register_buffer("x", items.x)
-        for name, value in candidates._asdict().items():
+        for name, value in {"x": items.x, **candidates._asdict()}.items():
             self.register_buffer(name, value)
         transition = data["item", TRANSITION, "item"] if counted else {}
         self.window = int(transition.get("window", 0))
@@ -140,8 +139,8 @@ class LatentRelationGraph(nn.Module):
     def sample_pairs(self, num_pairs: int) -> Tensor:
         """Places of static pairs to learn relations from, with shape ``[num_pairs]``.
 
-        Three quarters are drawn in proportion to the root of the number of shoppers who
-        went from source to target, the rest uniformly.
+        Three quarters are drawn by the root of the number of shoppers who went from
+        source to target, the rest uniformly.
         """
         total = int(self.cumulative_weight[-1])
         drawn = torch.randint(total, (num_pairs,), device=self.x.device)
@@ -158,8 +157,7 @@ class LatentRelationGraph(nn.Module):
         """The losses of discovery on sampled pairs, by name.
 
         Args:
-            states: Item states, from which the items of a pair are reconstructed,
-                with shape ``[N, C]``; None without a recommender.
+            states: Item states to reconstruct, ``[N, C]``; None without a recommender.
             num_pairs: Number of pairs, a quarter of it that of negative items.
         """
         edge_id = self.sample_pairs(num_pairs)
@@ -167,10 +165,9 @@ class LatentRelationGraph(nn.Module):
         item, pair = distinct(edge_index, self.num_items)
         x = self.dvae.without_some_features(self.x[item])
         posterior = self.dvae.posterior(self.dvae.roles(x), pair)
-        device, size = edge_index.device, (num_pairs // 4,)
-        negatives = torch.randint(self.num_items, size, device=device)
-        chance = self.chance[edge_index[1]]
-        pairs = PairEvidence(edge_index, self.lags[edge_id], chance, negatives)
+        sampled = torch.randint(self.num_items, (num_pairs // 4,), device=x.device)
+        lags, chance = self.lags[edge_id], self.chance[edge_index[1]]
+        pairs = PairEvidence(edge_index, lags, chance, sampled)
         return {
             "relation": self.dvae.relation_loss(posterior, states, pairs),
             "confidence": self.dvae.confidence_loss(posterior),

@@ -6,6 +6,9 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from lrdgraph.averaging import WeightAverage
+from lrdgraph.data.datamodule import SequenceDataModule
+from lrdgraph.models import SASRec
+from lrdgraph.tasks import NextItem, make_trainer
 
 
 class Line(LightningModule):
@@ -85,3 +88,11 @@ def test_outside_of_training_the_weights_are_what_they_are(tmp_path):
     trainer.validate(line, batches(1), verbose=False)
     assert trainer.state.fn == TrainerFn.VALIDATING
     assert line.validated[-1] == line.place.item() == 2
+
+
+def test_item_states_that_are_a_parameter_stay_one_of_the_model(shop, tmp_path):
+    task = NextItem(SASRec(shop["item"].num_nodes, 8))  # its states are its ids
+    before = [name for name, _ in task.named_parameters()]
+    trainer = make_trainer(tmp_path, max_epochs=3, progress=False)
+    trainer.fit(task, SequenceDataModule(shop))
+    assert [name for name, _ in task.named_parameters()] == before

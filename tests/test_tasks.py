@@ -147,13 +147,6 @@ def test_epochs_without_improvement_are_not_repeated(module, tmp_path):
     assert trainer.early_stopping_callback.wait_count == 2
 
 
-def test_item_states_that_are_a_parameter_stay_one_of_the_model(module, tmp_path):
-    task = NextItem(SASRec(192, 16, max_length=LENGTH))  # its states are its ids
-    before = [name for name, _ in task.named_parameters()]
-    run(tmp_path, module, 3, task)
-    assert [name for name, _ in task.named_parameters()] == before
-
-
 def test_health_of_discovery_is_recorded_after_every_epoch(whole, module, tmp_path):
     task, recorder, trainer = whole
     assert list(task.health) == list(Health._fields)
