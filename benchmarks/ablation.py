@@ -10,7 +10,6 @@ over seeds, on NDCG@10 of the full ranking. A row of the JSON is not run again.
 """
 
 import argparse
-import json
 import logging
 import warnings
 from collections.abc import Callable
@@ -18,8 +17,8 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from next_item import TUNED, configure, load, run, without_observed
-from record import write
+from next_item import TUNED, configure, load, recommender, run, without_observed
+from record import read, write
 from scipy.stats import ttest_rel
 from torch import Tensor
 from torch_geometric.data import HeteroData
@@ -32,14 +31,6 @@ from lrdgraph.models import LRDRec
 METRIC = "NDCG@10"
 
 Build = Callable[[HeteroData, dict], torch.nn.Module]
-
-
-def recommender(graph: LatentRelationGraph, config: dict) -> LRDRec:
-    """The recommender of all rows."""
-    names = ("max_length", "num_layers", "dropout", "num_convs")
-    weights = [name for name in config if name.endswith("_weight")]
-    options = {name: config[name] for name in (*names, *weights)}
-    return LRDRec(graph, config["hidden_channels"], **options)
 
 
 def full(data: HeteroData, config: dict) -> LRDRec:
@@ -174,8 +165,7 @@ def main() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     args = parse()
-    there = args.out is not None and args.out.exists()
-    rows = json.loads(args.out.read_text())["rows"] if there else []
+    rows = read(args.out)
     data = without_observed(load(args.dataset, args.root, args.cache))
     for seed in args.seeds:
         for name in args.rows:

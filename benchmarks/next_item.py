@@ -9,7 +9,6 @@ interrupted benchmark resumes.
 """
 
 import argparse
-import json
 import logging
 import tempfile
 import time
@@ -20,7 +19,7 @@ from pathlib import Path
 
 import torch
 from pytorch_lightning import Trainer, seed_everything
-from record import peak_mib, write
+from record import peak_mib, read, write
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import Compose
 
@@ -106,24 +105,31 @@ def without_observed(data: HeteroData) -> HeteroData:
     return data
 
 
+def recommender(
+    graph: LatentRelationGraph, config: dict, trend: torch.Tensor | None = None
+) -> LRDRec:
+    """The recommender over a graph, as configured."""
+    names = ("max_length", "num_layers", "dropout", "num_convs")
+    weights = [name for name in config if name.endswith("_weight")]
+    options = {name: config[name] for name in (*names, *weights)}
+    return LRDRec(graph, config["hidden_channels"], trend=trend, **options)
+
+
 def build(name: str, data: HeteroData, config: dict) -> torch.nn.Module:
     """A fresh model."""
-    options = {k: config[k] for k in ("max_length", "num_layers", "dropout")}
     channels, num_items = config["hidden_channels"], data["item"].num_nodes
     if name == "popularity":
         return Popularity(data["item"]["count"])
     if name == "popularity-recent":  # halved from each period to the next
         return Popularity(data["item"].trend[:, -1, 1])
-    if name.endswith("-timed"):
-        options["trend"] = data["item"].trend
+    trend = data["item"].trend if name.endswith("-timed") else None
     if name.startswith("sasrec"):
         x = data["item"].x if name.startswith("sasrec-text") else None
-        return SASRec(num_items, channels, x=x, **options)
+        options = {k: config[k] for k in ("max_length", "num_layers", "dropout")}
+        return SASRec(num_items, channels, x=x, trend=trend, **options)
     objective = "lrd" if name == "lrdrec-lrd-objective" else "marginal"
     graph = LatentRelationGraph(data, config["num_latent"], channels, objective)
-    weights = [k for k in config if k.endswith("_weight")]
-    options |= {k: config[k] for k in ("num_convs", *weights)}
-    return LRDRec(graph, channels, **options)
+    return recommender(graph, config, trend)
 
 
 def configure(dataset: str, model: str, args: argparse.Namespace) -> dict:
@@ -262,11 +268,7 @@ def main() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     args = parse()
-    rows = (
-        json.loads(args.out.read_text())["rows"]
-        if args.out and args.out.exists()
-        else []
-    )
+    rows = read(args.out)
     full = load(args.dataset, args.root, args.cache)
     for setting in args.setting:
         data = full if setting == "observed" else without_observed(full)
@@ -283,10 +285,8 @@ def main() -> None:
                 }
                 if any(row.items() <= done.items() for done in rows):
                     continue
-                make = partial(build, model)
-                rows.append(
-                    row | run(data, make, seed, row["config"], not args.no_progress)
-                )
+                make, progress = partial(build, model), not args.no_progress
+                rows.append(row | run(data, make, seed, row["config"], progress))
                 if args.out:
                     write(args.out, rows)
                 print(table(rows), flush=True)

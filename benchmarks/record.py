@@ -1,4 +1,4 @@
-"""What every result file records beside its rows: the command, versions and memory."""
+"""Result files: what they record beside their rows, and going on with one."""
 
 import json
 import resource
@@ -10,6 +10,13 @@ import torch_geometric
 
 import lrdgraph
 from lrdgraph.datasets.files import atomic_write
+
+
+def read(path: Path | None) -> list[dict]:
+    """The rows that are there already, none without a file."""
+    if path is None or not path.exists():
+        return []
+    return json.loads(path.read_text())["rows"]
 
 
 def write(path: Path, rows: list[dict]) -> None:

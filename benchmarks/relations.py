@@ -14,7 +14,6 @@ seeds.
 
 import argparse
 import itertools
-import json
 import logging
 import warnings
 from pathlib import Path
@@ -24,7 +23,7 @@ import numpy as np
 import torch
 from next_item import build, configure, prepare, train
 from pytorch_lightning import seed_everything
-from record import peak_mib, write
+from record import peak_mib, read, write
 from sklearn.metrics import adjusted_rand_score
 from torch_geometric.data import HeteroData
 
@@ -157,8 +156,7 @@ def main() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     args = parse()
-    there = args.out is not None and args.out.exists()
-    rows = json.loads(args.out.read_text())["rows"] if there else []
+    rows = read(args.out)
     for name, noise, seed in itertools.product(args.how, args.noise, args.seeds):
         model = TRAINED.get(name, "lrdrec")
         config = configure("planted", model, args) | {"noise": noise}

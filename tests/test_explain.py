@@ -114,7 +114,7 @@ def test_recommendations_are_the_best_unseen_items(model):
     scores[[5, 3, 0]] = -torch.inf
     value, index = scores.topk(3)
     assert [entry.item for entry in found] == [f"i{i}" for i in index.tolist()]
-    assert [entry.score for entry in found] == pytest.approx(value.tolist(), abs=1e-5)
+    assert [entry.score for entry in found] == pytest.approx(value.tolist(), abs=1e-6)
     for entry in found:
         item = model.graph.index(entry.item)
         expected = explain(model.graph, model.scorer, slots(history), item)
