@@ -10,13 +10,22 @@ from torch_geometric.data import HeteroData
 from torch_geometric.utils import degree
 
 from lrdgraph.habits import count_chances, count_habits
+from lrdgraph.text.vector_step import VectorStep
 from lrdgraph.typing import TRANSITION
 
 
 class Candidates(NamedTuple):
-    """Every item pair that some relation proposes, sorted by source.
+    """The items, and every pair of them that some relation proposes, sorted by source.
 
     Attributes:
+        ids: External item ids.
+        texts: Item texts.
+        observed_relations: Names of the observed relations.
+        window: That of :class:`~lrdgraph.transforms.Transitions`; 0 without any.
+        min_count: That of :class:`~lrdgraph.transforms.Transitions`.
+        encoder: What made the vectors of texts; empty if that is not known.
+        vector_steps: What was done to item vectors, in this order.
+        x: Item text vectors, with shape ``[N, C_text]``.
         edge_index: Source and target of each pair, with shape ``[2, E]``.
         key: ``source * N + target``, ascending, with shape ``[E]``.
         start: Where the pairs of each source begin, with shape ``[N + 1]``.
@@ -33,6 +42,14 @@ class Candidates(NamedTuple):
             sampled to learn relations from; static pairs alone have any, ``[E]``.
     """
 
+    ids: list[str]
+    texts: list[str]
+    observed_relations: tuple[str, ...]
+    window: int
+    min_count: int
+    encoder: str
+    vector_steps: list[VectorStep]
+    x: Tensor
     edge_index: Tensor
     key: Tensor
     start: Tensor
@@ -44,6 +61,10 @@ class Candidates(NamedTuple):
     lags: Tensor
     chance: Tensor
     cumulative_weight: Tensor
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that are tensors, by name."""
+        return {n: t for n, t in self._asdict().items() if isinstance(t, Tensor)}
 
 
 def relation_pairs(data: HeteroData) -> dict[str, Tensor]:
@@ -70,7 +91,8 @@ def unite(data: HeteroData) -> Candidates:
             "with an edge): apply lrdgraph.transforms.TextKNN or Transitions first"
         )
     _check_transitions(data)
-    num_items, pairs = data["item"].num_nodes, relation_pairs(data)
+    items, num_items, pairs = data["item"], data["item"].num_nodes, relation_pairs(data)
+    counted = data["item", TRANSITION, "item"] if TRANSITION in pairs else {}
     keys = {name: pair[0] * num_items + pair[1] for name, pair in pairs.items()}
     key = torch.cat(list(keys.values())).unique()
     place = {name: torch.searchsorted(key, k) for name, k in keys.items()}
@@ -83,35 +105,44 @@ def unite(data: HeteroData) -> Candidates:
     static = observed.any(dim=1)
     transitions, popularity = torch.zeros(key.numel()), torch.zeros(num_items)
     if TRANSITION in pairs:
-        transitions[place[TRANSITION]] = data["item", TRANSITION, "item"][
-            "count"
-        ].float()
-        popularity = data["item"]["count"].float()
+        transitions[place[TRANSITION]] = counted["count"].float()
+        popularity = items["count"].float()
     lags = count_habits(data, key)
     return Candidates(
+        list(items.id),
+        list(items.get("text", items.id)),
+        tuple(names),
+        int(counted.get("window", 0)),
+        int(counted.get("min_count", 1)),
+        items.get("encoder", ""),
+        list(items.get("vector_steps", [])),
+        items.x,
         edge_index,
         key,
         torch.cat([key.new_zeros(1), out_degree.cumsum(0)]),
         observed,
         static,
-        _degree_scale(edge_index, static, num_items),
+        degree_scale(edge_index, static, num_items),
         transitions,
         popularity,
         lags,
         count_chances(data),
-        _sampling_weight(lags, static).cumsum(0),
+        sampling_weight(lags, static).cumsum(0),
     )
 
 
-def _degree_scale(edge_index: Tensor, static: Tensor, num_items: int) -> Tensor:
+def degree_scale(edge_index: Tensor, static: Tensor, num_items: int) -> Tensor:
+    """``scale`` of :class:`Candidates` for pairs of which some are ``static [E]``."""
     known = edge_index[:, static]
     out_degree = degree(known[0], num_items)[edge_index[0]]
     in_degree = degree(known[1], num_items)[edge_index[1]]
     return (out_degree * in_degree).clamp(min=1) ** -0.25
 
 
-def _sampling_weight(lags: Tensor, static: Tensor) -> Tensor:
-    """Three quarters by the root of the shoppers who went this way, a quarter evenly.
+def sampling_weight(lags: Tensor, static: Tensor) -> Tensor:
+    """How often each pair is drawn to learn relations from, relative to one another.
+
+    Three quarters by the root of the shoppers who went this way, a quarter evenly.
 
     The root, so that the few most followed pairs do not crowd out the many others. In
     whole numbers, whose running sum is exact however many pairs there are.

@@ -11,40 +11,68 @@ from lrdgraph.typing import Reason
 
 
 @torch.no_grad()
-def explain(
-    graph: LatentRelationGraph,
-    scorer: RelationalScorer,
-    history: Tensor,
-    item: int,
-    num_reasons: int = 3,
-) -> tuple[Reason, ...]:
-    r"""The paths that carry most of an item's score.
+def contributions(
+    graph: LatentRelationGraph, scorer: RelationalScorer, history: Tensor, item: Tensor
+) -> Tensor:
+    r"""What each path adds to the scores of some items.
 
     The contribution of a path is :math:`g_{r,\Delta(t)}\, w_r(t, j)`: its term of the
     sum in :class:`~lrdgraph.nn.RelationalScorer`.
 
     Args:
+        graph: The item graph, with ``R`` relations.
+        scorer: The trained scorer.
+        history: Item indices, padded on the left with ``N``, with shape ``[B, L]``.
+        item: Indices of the items to explain, with shape ``[B, k]``.
+
+    Returns:
+        Contributions with shape ``[B, k, L, R]``, zero where there is no edge.
+    """
+    length = history.size(1)
+    source = history.unsqueeze(1).expand(-1, item.size(1), -1)  # [B, k, L]
+    edge_id = graph.find(source, item.unsqueeze(-1).expand_as(source))
+    place = (edge_id >= 0).nonzero(as_tuple=True)
+    gates = scorer.gates()[:, length - 1 - place[2]].t()  # [M, R]
+    weight = graph(edge_id[place]).weight
+    added = weight.new_zeros(*edge_id.shape, weight.size(1))
+    added[place] = weight * gates
+    return added
+
+
+def explain(
+    graph: LatentRelationGraph,
+    scorer: RelationalScorer,
+    history: Tensor,
+    item: Tensor,
+    num_reasons: int = 3,
+) -> list[tuple[Reason, ...]]:
+    """The paths that carry most of the score of each of some items.
+
+    Args:
         graph: The item graph.
         scorer: The trained scorer.
         history: Item indices, padded on the left with ``N``, with shape ``[L]``.
-        item: Index of the recommended item.
+        item: Indices of the recommended items, with shape ``[k]``.
         num_reasons: Number of paths at most.
+
+    Returns:
+        For each item its reasons, strongest first.
     """
-    slot = (history < graph.num_items).nonzero().squeeze(-1)
-    source = history[slot]
-    edge_id = graph.find(source, torch.full_like(source, item))
-    slot, edge_id = slot[edge_id >= 0], edge_id[edge_id >= 0]
-    distance = history.numel() - 1 - slot
-    share = graph(edge_id).weight * scorer.gates()[:, distance].t()  # [M, R]
-    probability = graph.probability(edge_id)
-    best = share.flatten().topk(min(num_reasons, int((share > 0).sum()))).indices
-    num_relations = len(graph.relations)
-    return tuple(
-        Reason(
-            graph.ids[int(history[slot[place // num_relations]])],
-            graph.relations[place % num_relations],
-            float(probability.flatten()[place]),
-            float(share.flatten()[place]),
-        )
-        for place in best.tolist()
-    )
+    added = contributions(graph, scorer, history[None], item[None])[0].flatten(1)
+    best = added.topk(min(num_reasons, added.size(1)))
+    row, rank = (best.values > 0).nonzero(as_tuple=True)
+    slot = best.indices[row, rank] // len(graph.relations)
+    relation = best.indices[row, rank] % len(graph.relations)
+    probability = graph.probability(graph.find(history[slot], item[row]))
+    reasons: list[list[Reason]] = [[] for _ in range(item.numel())]
+    for owner, source, name, sure, share in zip(
+        row.tolist(),
+        history[slot].tolist(),
+        relation.tolist(),
+        probability.gather(1, relation.unsqueeze(1)).squeeze(1).tolist(),
+        best.values[row, rank].tolist(),
+        strict=True,
+    ):
+        reason = Reason(graph.ids[source], graph.relations[name], sure, share)
+        reasons[owner].append(reason)
+    return [tuple(paths) for paths in reasons]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import HeteroData
 
-from lrdgraph import convert
-from lrdgraph.candidates import relation_pairs, unite
+from lrdgraph import arrivals, convert
+from lrdgraph.candidates import Candidates, unite
 from lrdgraph.objectives import make_dvae
 from lrdgraph.ragged import distinct, ragged_arange
-from lrdgraph.typing import NONE, TRANSITION, Neighbor, PairEvidence, TypedEdges
+from lrdgraph.text.vector_step import VectorStep
+from lrdgraph.typing import NONE, TRANSITION, PairEvidence, TypedEdges
 
 
 class LatentRelationGraph(nn.Module):
@@ -26,7 +29,8 @@ class LatentRelationGraph(nn.Module):
     out what the predicted interaction itself contributed.
 
     Args:
-        data: Items with ``x [N, C_text]`` and relations ``('item', name, 'item')``.
+        data: Items with ``x [N, C_text]`` and relations ``('item', name, 'item')``; or
+            the :attr:`candidates` of another graph.
         num_latent: Number of latent relations ``K`` besides ``'none'``; 0 leaves the
             DVAE out.
         state_channels: Size of the item states that reconstruct pairs.
@@ -38,6 +42,8 @@ class LatentRelationGraph(nn.Module):
         ids: External item ids.
         texts: Item texts.
         relations: Names of the ``R`` relations that carry weight.
+        relation_names: What people call some of the relations, such as what
+            :func:`~lrdgraph.describe.describe` found; kept with the model.
         latent_relations: Names of the ``K + 1`` outcomes of the posterior, ``'none'``
             first.
         edge_index: Candidate pairs sorted by source, with shape ``[2, E]``; this and
@@ -63,7 +69,7 @@ class LatentRelationGraph(nn.Module):
 
     def __init__(
         self,
-        data: HeteroData,
+        data: HeteroData | Candidates,
         num_latent: int = 8,
         state_channels: int = 64,
         objective: str = "marginal",
@@ -71,22 +77,21 @@ class LatentRelationGraph(nn.Module):
         super().__init__()
         if num_latent < 0:
             raise ValueError(f"'num_latent' needs to be 0 or more (got {num_latent})")
-        candidates = unite(data)
-        items = data["item"]
-        self.ids = list(items.id)
+        candidates = data if isinstance(data, Candidates) else unite(data)
+        self.ids, self.texts = candidates.ids, candidates.texts
         self._index = {name: index for index, name in enumerate(self.ids)}
-        self.texts = list(items.get("text", items.id))
-        pairs = relation_pairs(data)
-        counted = [TRANSITION] if TRANSITION in pairs else []
-        self.observed_relations = tuple(n for n in pairs if n != TRANSITION)
+        self.observed_relations = candidates.observed_relations
+        self.window, self.min_count = candidates.window, candidates.min_count
+        counted = [TRANSITION] if self.window else []
         latent = tuple(f"latent_{k + 1}" for k in range(num_latent))
         self.latent_relations = (NONE, *latent)
         self.relations = (*self.observed_relations, *counted, *latent)
-        for name, value in {"x": items.x, **candidates._asdict()}.items():
+        self.objective, self.state_channels = objective, state_channels
+        self.encoder = candidates.encoder
+        self.relation_names: dict[str, str] = {}
+        self.vector_steps = nn.ModuleList(candidates.vector_steps)
+        for name, value in candidates.tensors().items():
             self.register_buffer(name, value)
-        transition = data["item", TRANSITION, "item"] if counted else {}
-        self.window = int(transition.get("window", 0))
-        self.min_count = int(transition.get("min_count", 1))
         if num_latent and not self.static.any():
             raise ValueError(
                 "latent relations need pairs that exist for another reason than "
@@ -94,7 +99,7 @@ class LatentRelationGraph(nn.Module):
                 "'num_latent' to 0"
             )
         if num_latent:
-            sizes = (items.x.size(1), state_channels, num_latent)
+            sizes = (self.x.size(1), state_channels, num_latent)
             self.dvae = make_dvae(objective, *sizes, self.lags[self.static])
 
     @property
@@ -111,6 +116,13 @@ class LatentRelationGraph(nn.Module):
     def num_latent(self) -> int:
         """Number of latent relations ``K`` besides ``'none'``."""
         return len(self.latent_relations) - 1
+
+    @property
+    def candidates(self) -> Candidates:
+        """The items and pairs that the graph was made of."""
+        values = [getattr(self, name) for name in Candidates._fields]
+        steps = cast("list[VectorStep]", list(self.vector_steps))
+        return Candidates(*values)._replace(vector_steps=steps)
 
     def find(self, source: Tensor, target: Tensor) -> Tensor:
         """Place of each pair in the graph, -1 where it is no candidate.
@@ -257,37 +269,10 @@ class LatentRelationGraph(nn.Module):
             )
         return self._index[item]
 
-    def neighbors(
-        self, item: str, relation: str | None = None, k: int = 10
-    ) -> list[Neighbor]:
-        """The items that an item leads to, surest first.
-
-        Args:
-            item: External item id.
-            relation: Name of one relation, or None for all of them.
-            k: Number of neighbours at most.
-
-        Raises:
-            KeyError: If the item or the relation is unknown.
-        """
-        if relation is not None and relation not in self.relations:
-            raise KeyError(
-                f"'relation' needs to be one of {self.relations} (got {relation!r})"
-            )
-        _, edge_id = self.edges_from(torch.tensor([self.index(item)]))
-        found = [
-            Neighbor(self.ids[target], name, probability)
-            for target, row in zip(
-                self.edge_index[1, edge_id].tolist(),
-                self.probability(edge_id).tolist(),
-                strict=True,
-            )
-            for name, probability in zip(self.relations, row, strict=True)
-            if probability > 0 and relation in (None, name)
-        ]
-        return sorted(found, key=lambda n: -n.probability)[:k]
+    with_items = arrivals.with_items
 
     # The graph going out: the functions of lrdgraph.convert, as methods.
+    neighbors = convert.neighbors
     save = convert.save
     to_data = convert.to_data
     to_frame = convert.to_frame

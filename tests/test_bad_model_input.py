@@ -128,9 +128,9 @@ def test_states_of_another_size_than_the_graph_reconstructs():
 @pytest.mark.parametrize(
     ("history", "k", "error", "message"),
     [
-        ([], 3, ValueError, r"at least one item .*\(got 0 items and k=3\)"),
-        (["i0"], 0, ValueError, r"a positive 'k' \(got 1 items and k=0\)"),
-        (["i0"], -2, ValueError, r"got 1 items and k=-2"),
+        ("i0", 3, ValueError, r"a sequence of item ids \(got the text 'i0'\)"),
+        (["i0"], 0, ValueError, r"'k' needs to be a positive integer \(got 0\)"),
+        (["i0"], -2, ValueError, r"\(got -2\)"),
         (["i0", "B00X"], 3, KeyError, r"item 'B00X' needs .* the 5 items .*'i0'"),
         (["i0", 3], 3, KeyError, r"item 3 needs"),
     ],

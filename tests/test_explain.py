@@ -3,7 +3,7 @@ import torch
 from torch_geometric.data import HeteroData
 
 from lrdgraph import LatentRelationGraph
-from lrdgraph.explain import explain
+from lrdgraph.explain import explain as explain_items
 from lrdgraph.models import LRDRec
 from lrdgraph.testing import make_shop
 from lrdgraph.transforms import LeaveOneOut, Transitions
@@ -27,6 +27,16 @@ def model(data) -> LRDRec:
     torch.nn.init.normal_(model.scorer.strength)
     torch.nn.init.normal_(model.scorer.decay)
     return model
+
+
+def explain(
+    model: LRDRec, history: list[str], item: int, *num_reasons: int
+) -> tuple[Reason, ...]:
+    """The reasons of a single item."""
+    items = torch.tensor([item])
+    return explain_items(
+        model.graph, model.scorer, slots(history), items, *num_reasons
+    )[0]
 
 
 def slots(history: list[str]) -> torch.Tensor:
@@ -59,7 +69,7 @@ def silence_encoder(model: LRDRec) -> None:
 def test_reasons_add_up_to_what_typed_edges_add(model, history):
     added = score(model, history, edges=True) - score(model, history, edges=False)
     for item in range(NUM_ITEMS):
-        reasons = explain(model.graph, model.scorer, slots(history), item, 999)
+        reasons = explain(model, history, item, 999)
         total = sum(reason.contribution for reason in reasons)
         assert total == pytest.approx(float(added[item]), abs=1e-5)
         assert all(reason.contribution > 0 for reason in reasons)
@@ -69,7 +79,7 @@ def test_reasons_add_up_to_what_typed_edges_add(model, history):
 
 def test_each_reason_is_a_path_of_the_graph(model):
     graph, history = model.graph, ["i3", "i0"]
-    reasons = explain(graph, model.scorer, slots(history), 1, 999)
+    reasons = explain(model, history, 1, 999)
     paths = {(reason.item, reason.relation): reason for reason in reasons}
     assert len(paths) == len(reasons)
     assert ("i0", "bought") in paths
@@ -90,9 +100,9 @@ def test_each_reason_is_a_path_of_the_graph(model):
 
 
 def test_the_strongest_reasons_are_given(model):
-    every = explain(model.graph, model.scorer, slots(["i3", "i0"]), 1, 999)
-    assert explain(model.graph, model.scorer, slots(["i3", "i0"]), 1) == every[:3]
-    assert explain(model.graph, model.scorer, slots(["i3", "i0"]), 1, 0) == ()
+    every = explain(model, ["i3", "i0"], 1, 999)
+    assert explain(model, ["i3", "i0"], 1) == every[:3]
+    assert explain(model, ["i3", "i0"], 1, 0) == ()
 
 
 def test_without_the_item_of_the_strongest_reason_the_score_falls(model):
@@ -117,8 +127,10 @@ def test_recommendations_are_the_best_unseen_items(model):
     assert [entry.score for entry in found] == pytest.approx(value.tolist(), abs=1e-6)
     for entry in found:
         item = model.graph.index(entry.item)
-        expected = explain(model.graph, model.scorer, slots(history), item)
-        assert entry.reasons == expected
+        expected = explain(model, history, item)
+        assert [r[:2] for r in entry.reasons] == [r[:2] for r in expected]
+        shares = [reason.contribution for reason in expected]
+        assert [r.contribution for r in entry.reasons] == pytest.approx(shares)
         assert all(isinstance(reason, Reason) for reason in entry.reasons)
         assert {reason.item for reason in entry.reasons} <= set(history)
 

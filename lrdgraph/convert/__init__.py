@@ -1,8 +1,9 @@
 """The graph going out: PyG data, networks, tables, and files of them."""
 
 from lrdgraph.convert.edges import likely_edges
+from lrdgraph.convert.neighbors import neighbors
 from lrdgraph.convert.networks import to_data, to_networkx
 from lrdgraph.convert.save import save
 from lrdgraph.convert.tables import to_frame
 
-__all__ = ["likely_edges", "save", "to_data", "to_frame", "to_networkx"]
+__all__ = ["likely_edges", "neighbors", "save", "to_data", "to_frame", "to_networkx"]

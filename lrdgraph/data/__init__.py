@@ -1,5 +1,10 @@
 """Histories and the batches made of them."""
 
-from lrdgraph.data.sequences import Histories, Questions, TrainingWindows
+from lrdgraph.data.sequences import (
+    Histories,
+    Questions,
+    TrainingWindows,
+    user_histories,
+)
 
-__all__ = ["Histories", "Questions", "TrainingWindows"]
+__all__ = ["Histories", "Questions", "TrainingWindows", "user_histories"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypedDict
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -164,3 +165,16 @@ class Questions(Dataset[Question]):
             "seen_item": item,
             "negatives": self.negatives[self.histories.user[position]],
         }
+
+
+def user_histories(data: HeteroData) -> dict[str, list[str]]:
+    """The external ids of every user's items, oldest first, by external user id.
+
+    Args:
+        data: Data with interactions, all of which are taken, whatever their split.
+    """
+    user, item = data["user", "interacts", "item"].edge_index
+    names = np.array(data["item"].id, dtype=object)[item.numpy()]
+    length = torch.bincount(user, minlength=data["user"].num_nodes)
+    parts = np.split(names, length.cumsum(0)[:-1].numpy())
+    return dict(zip(data["user"].id, map(list, parts), strict=True))

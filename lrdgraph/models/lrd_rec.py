@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lrdgraph.explain import explain
+from lrdgraph import carry_over, pretrained, recommending
 from lrdgraph.graph import LatentRelationGraph
 from lrdgraph.models.sasrec import SASRec
 from lrdgraph.nn.conv.soft_rgcn_conv import SoftRGCNConv
@@ -20,7 +20,7 @@ from lrdgraph.nn.scoring import (
     own_transitions,
 )
 from lrdgraph.ragged import distinct
-from lrdgraph.typing import TRANSITION, Batch, Recommendation
+from lrdgraph.typing import TRANSITION, Batch
 
 
 class LRDRec(SASRec):
@@ -84,6 +84,17 @@ class LRDRec(SASRec):
         )
         self.graph = graph
         _check_channels(graph, hidden_channels)
+        self.arguments: dict[str, Any] = {
+            "hidden_channels": hidden_channels,
+            "max_length": max_length,
+            "num_layers": num_layers,
+            "num_convs": num_convs,
+            "dropout": dropout,
+            "relation_weight": relation_weight,
+            "presence_weight": presence_weight,
+            "confidence_weight": confidence_weight,
+            "spread_weight": spread_weight,
+        }
         self.relation_weight = relation_weight
         self.presence_weight = presence_weight
         self.confidence_weight = confidence_weight
@@ -172,40 +183,14 @@ class LRDRec(SASRec):
             losses |= {name: w * found[name] for name, w in weights.items() if w}
         return losses
 
-    @torch.no_grad()
-    def recommend(self, history: Sequence[str], k: int = 10) -> list[Recommendation]:
-        """Recommend new items after a history, each with its reasons.
-
-        Args:
-            history: External item ids, oldest first; those beyond the last
-                ``max_length`` only keep items from being recommended again.
-            k: Number of items; fewer come where the catalogue has fewer unseen ones.
-
-        Raises:
-            KeyError: If an item of the history is unknown.
-            ValueError: If the history is empty or ``k`` is not positive.
-        """
-        if not len(history) or k < 1:
-            raise ValueError(
-                "recommending needs a history with at least one item and a positive "
-                f"'k' (got {len(history)} items and k={k})"
-            )
-        items = torch.tensor([self.graph.index(item) for item in history])
-        was_training = self.training
-        self.eval()
-        recent = items[-self.max_length :]
-        slots = F.pad(recent, (self.max_length - len(recent), 0), value=self.num_items)
-        slots = slots.to(self.bias.device)
-        scores = self(slots.unsqueeze(0)).squeeze(0)
-        scores[items] = float("-inf")
-        value, item = scores.topk(min(k, self.num_items - items.unique().numel()))
-        self.train(was_training)
-        return [
-            Recommendation(
-                self.graph.ids[i], v, explain(self.graph, self.scorer, slots, i)
-            )
-            for i, v in zip(item.tolist(), value.tolist(), strict=True)
-        ]
+    # In a user's hands: functions of a model, as methods.
+    recommend = recommending.recommend
+    recommend_all = recommending.recommend_all
+    over = carry_over.over
+    with_items = carry_over.with_items
+    save_pretrained = pretrained.save_pretrained
+    from_pretrained = classmethod(pretrained.from_pretrained)
+    push_to_hub = pretrained.push_to_hub
 
 
 def _check_channels(graph: LatentRelationGraph, hidden_channels: int) -> None:

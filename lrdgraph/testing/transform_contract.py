@@ -94,9 +94,13 @@ def _refusal(transform: Callable[[HeteroData], HeteroData], data: HeteroData) ->
     raise AssertionError(f"{data} is not refused")
 
 
-def _flat(data: HeteroData) -> dict[tuple[Any, str], Any]:
-    return {
+def _flat(data: HeteroData) -> dict[tuple[Any, ...], Any]:
+    flat: dict[tuple[Any, ...], Any] = {
         (store, name): value
         for store, content in data.to_dict().items()
         for name, value in content.items()
     }
+    steps = flat.pop(("item", "vector_steps"), [])
+    for place, step in enumerate(steps):
+        flat |= {("item", place, name): t for name, t in step.state_dict().items()}
+    return flat

@@ -1,4 +1,4 @@
-"""The one check that every vector passes on its way in."""
+"""The one check that every vector passes on its way in, and who made it."""
 
 from collections.abc import Sequence
 
@@ -37,3 +37,8 @@ def check_vectors(
             f"{names[row][:80]!r} in row {row}; {len(broken)} such rows)"
         )
     return vectors
+
+
+def fingerprint(encoder: object) -> str:
+    """What an encoder says it is; empty where it says nothing."""
+    return str(getattr(encoder, "fingerprint", ""))

@@ -3,6 +3,7 @@
 from lrdgraph.transforms.embed_text import EmbedText
 from lrdgraph.transforms.k_core import KCore
 from lrdgraph.transforms.normalize import Normalize
+from lrdgraph.transforms.same_vectors import SameVectors
 from lrdgraph.transforms.set_vectors import SetVectors
 from lrdgraph.transforms.split import LeaveOneOut, TemporalSplit
 from lrdgraph.transforms.text_knn import TextKNN
@@ -15,6 +16,7 @@ __all__ = [
     "KCore",
     "LeaveOneOut",
     "Normalize",
+    "SameVectors",
     "SetVectors",
     "TemporalSplit",
     "TextKNN",

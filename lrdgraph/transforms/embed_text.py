@@ -8,7 +8,7 @@ from torch import Tensor
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import BaseTransform
 
-from lrdgraph.text.vectors import check_vectors
+from lrdgraph.text.vectors import check_vectors, fingerprint
 
 
 class EmbedText(BaseTransform):
@@ -48,6 +48,8 @@ class EmbedText(BaseTransform):
         vectors = check_vectors(given, ids, "EmbedText").cpu()
         items.x = vectors.new_zeros(len(items.text), vectors.size(1))
         items.x[filled] = vectors
+        items.encoder = fingerprint(self.encoder)
+        items.vector_steps = []
         return data
 
     def __repr__(self) -> str:

@@ -5,6 +5,8 @@ from torch import Tensor
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import BaseTransform
 
+from lrdgraph.text.vector_step import VectorStep
+
 
 class Normalize(BaseTransform):
     r"""Centres ``data['item'].x [N, C]`` and gives all rows the same length.
@@ -21,17 +23,13 @@ class Normalize(BaseTransform):
 
     def forward(self, data: HeteroData) -> HeteroData:
         """Returns the data with new ``x``, float32; the given data is not changed."""
-        filled, centred = centred_vectors(data, "Normalize")
-        rows = torch.nn.functional.normalize(centred) * centred.size(1) ** 0.25
-        data["item"].x = spread_rows(filled, rows)
-        return data
+        vectors = filled_vectors(data, "Normalize")
+        length = torch.tensor(vectors.size(1) ** 0.25, dtype=torch.double)
+        return take_step(data, VectorStep(mean_of(vectors), length=length))
 
 
-def centred_vectors(data: HeteroData, owner: str) -> tuple[Tensor, Tensor]:
-    """Which items have vectors ``[N]``, and these around their mean ``[n, C]``.
-
-    The result is in double precision, so that equal rows become zero rather than noise.
-    """
+def filled_vectors(data: HeteroData, owner: str) -> Tensor:
+    """The vectors of the items that have one, ``[n, C]``, in double precision."""
     x = data["item"].get("x")
     if not isinstance(x, Tensor) or x.dim() != 2:
         got = list(x.shape) if isinstance(x, Tensor) else type(x).__name__
@@ -39,13 +37,17 @@ def centred_vectors(data: HeteroData, owner: str) -> tuple[Tensor, Tensor]:
             f"'{owner}' needs vectors [N, C] in data['item'].x (got {got}); "
             f"'EmbedText' and 'SetVectors' make them"
         )
-    filled = x.abs().sum(dim=1) > 0
-    vectors = x[filled].double()
-    return filled, vectors - vectors.mean(dim=0) if len(vectors) else vectors
+    return x[x.abs().sum(dim=1) > 0].double()
 
 
-def spread_rows(filled: Tensor, rows: Tensor) -> Tensor:
-    """Puts rows ``[n, C]`` where ``filled [N]`` says, else zeros: ``[N, C]``."""
-    x = rows.new_zeros(len(filled), rows.size(1))
-    x[filled] = rows
-    return x.float()
+def mean_of(vectors: Tensor) -> Tensor:
+    """Mean of vectors ``[n, C]``, zero without any."""
+    return vectors.sum(dim=0) / max(len(vectors), 1)
+
+
+def take_step(data: HeteroData, step: VectorStep) -> HeteroData:
+    """Change the vectors of the items, and leave the step for later items."""
+    items = data["item"]
+    items.x = step(items.x)
+    items.vector_steps = [*items.get("vector_steps", []), step]
+    return data

@@ -47,6 +47,7 @@ class SetVectors(BaseTransform):
         ids = data["item"].id
         vectors = self.vectors if self.ids is None else self.vectors[self._rows(ids)]
         data["item"].x = check_vectors(vectors, ids, "SetVectors").clone()
+        data["item"].encoder, data["item"].vector_steps = "", []
         return data
 
     def _rows(self, ids: list[str]) -> list[int]:

@@ -5,7 +5,8 @@ from torch import Tensor
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import BaseTransform
 
-from lrdgraph.transforms.normalize import centred_vectors, spread_rows
+from lrdgraph.text.vector_step import VectorStep
+from lrdgraph.transforms.normalize import filled_vectors, mean_of, take_step
 
 LEAST_VARIANCE = 1e-10
 """Share of the largest variance below which a direction counts as constant."""
@@ -40,17 +41,17 @@ class Whiten(BaseTransform):
 
     def forward(self, data: HeteroData) -> HeteroData:
         """Returns the data with new ``x``, float32; the given data is not changed."""
-        filled, centred = centred_vectors(data, "Whiten")
-        variance, directions = _principal_directions(centred)
+        vectors = filled_vectors(data, "Whiten")
+        mean = mean_of(vectors)
+        variance, directions = _principal_directions(vectors - mean)
         num_channels = self.num_channels or max(len(variance), 1)
         if len(variance) < num_channels:
             raise ValueError(
                 f"'Whiten' needs vectors that differ in at least {num_channels} "
-                f"directions (got {len(variance)} from {len(centred)} items)"
+                f"directions (got {len(variance)} from {len(vectors)} items)"
             )
         kept = directions[:, :num_channels] / variance[:num_channels].sqrt()
-        data["item"].x = spread_rows(filled, centred @ kept)
-        return data
+        return take_step(data, VectorStep(mean, kept))
 
     def __repr__(self) -> str:
         return f"Whiten(num_channels={self.num_channels})"

@@ -1,0 +1,174 @@
+"""Items that arrive after discovery, known by their texts alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from lrdgraph.candidates import Candidates, degree_scale, sampling_weight
+from lrdgraph.text.vectors import check_vectors, fingerprint
+
+if TYPE_CHECKING:
+    from lrdgraph.graph import LatentRelationGraph
+
+TEXT_KNN = "text_knn"
+"""Name of the relation that new items are paired by, that of the transform TextKNN."""
+
+_ROWS = 256  # of the similarity matrix in memory at a time
+
+
+def with_items(
+    graph: LatentRelationGraph,
+    ids: Sequence[str],
+    texts: Sequence[str],
+    encoder: Callable[[list[str]], ArrayLike | Tensor],
+    k: int = 20,
+) -> LatentRelationGraph:
+    """The graph with items that arrived later, their relations inferred from texts.
+
+    Args:
+        graph: The graph, which is left as it is.
+        ids: External ids of the new items.
+        texts: Their texts.
+        encoder: What made the vectors of the other items' texts.
+        k: Number of neighbours of a new item, in both directions.
+
+    Raises:
+        ValueError: If another encoder made the graph's vectors, or for what
+            :func:`arrive` raises.
+    """
+    made_by = fingerprint(encoder)
+    if graph.encoder and made_by and made_by != graph.encoder:
+        raise ValueError(
+            f"'encoder' needs to be the one of the other items, {graph.encoder!r} "
+            f"(got {made_by!r})"
+        )
+    x = check_vectors(encoder(list(texts)), ids, "with_items")
+    for step in graph.vector_steps:
+        x = step(x)
+    candidates = arrive(graph.candidates, ids, texts, x, k)
+    sizes = (graph.num_latent, graph.state_channels, graph.objective)
+    grown = type(graph)(candidates, *sizes)
+    if graph.num_latent:
+        grown.dvae.load_state_dict(graph.dvae.state_dict())
+    grown.relation_names = graph.relation_names
+    return grown.train(graph.training)
+
+
+def arrive(
+    candidates: Candidates,
+    ids: Sequence[str],
+    texts: Sequence[str],
+    x: Tensor,
+    k: int = 20,
+) -> Candidates:
+    """Add items, each paired with its nearest ones in both directions.
+
+    Nothing of the pairs that exist changes. The new ones have no transitions, and no
+    shopper has followed them.
+
+    Args:
+        candidates: Items and pairs, ``N`` and ``E`` of them.
+        ids: External ids of the ``M`` new items.
+        texts: Their texts.
+        x: Their vectors, made like those of the others, with shape ``[M, C_text]``.
+        k: Number of neighbours of a new item. The search is exact and costs
+            ``O(M (N + M) C)``.
+
+    Raises:
+        ValueError: If an id is there already or twice, if vectors or texts do not fit,
+            or if the pairs of the graph do not come from ``TextKNN``.
+    """
+    _check(candidates, ids, texts, x, k)
+    united = torch.cat([candidates.x, x.to(candidates.x)])
+    grown = _renumber(candidates, len(united))
+    pairs = _nearest(united, len(candidates.ids), k)
+    both = torch.cat([pairs, pairs.flip(0)], dim=1)
+    key = torch.cat([grown.key, both[0] * len(united) + both[1]]).unique()
+    return _extend(grown, key)._replace(
+        ids=[*candidates.ids, *ids], texts=[*candidates.texts, *texts], x=united
+    )
+
+
+def _check(
+    candidates: Candidates, ids: Sequence[str], texts: Sequence[str], x: Tensor, k: int
+) -> None:
+    if TEXT_KNN not in candidates.observed_relations:
+        raise ValueError(
+            f"new items are paired by {TEXT_KNN!r}, which needs to be a relation of "
+            f"the graph (got {candidates.observed_relations}): apply "
+            "lrdgraph.transforms.TextKNN before the graph is made"
+        )
+    if k < 1:
+        raise ValueError(f"'k' needs to be positive (got {k})")
+    again = [n for n, times in Counter([*candidates.ids, *ids]).items() if times > 1]
+    if again:
+        raise ValueError(f"'ids' need to be new and different (got {again[0]!r} again)")
+    shape = (len(ids), candidates.x.size(1))
+    if len(texts) != len(ids) or x.shape != shape or not x.isfinite().all():
+        raise ValueError(
+            f"{len(ids)} new items need as many texts and finite vectors of shape "
+            f"{list(shape)} (got {len(texts)} texts and shape {list(x.shape)})"
+        )
+
+
+def _renumber(candidates: Candidates, num_items: int) -> Candidates:
+    """The same pairs among more items."""
+    source, target = candidates.edge_index
+    more = num_items - len(candidates.ids)
+    popularity, chance = candidates.popularity, candidates.chance
+    return candidates._replace(
+        key=source * num_items + target,
+        popularity=torch.cat([popularity, popularity.new_zeros(more)]),
+        chance=torch.cat([chance, chance.new_zeros(more, chance.size(1))]),
+    )
+
+
+def _nearest(x: Tensor, first: int, k: int) -> Tensor:
+    """Pairs ``[2, n]`` of the items from ``first`` on with their ``k`` nearest ones."""
+    filled = x.abs().sum(dim=1).nonzero().squeeze(-1)
+    unit, new = normalize(x[filled], eps=0.0), filled[filled >= first]
+    pairs = [torch.empty(2, 0, dtype=torch.long, device=x.device)]
+    for item in new.split(_ROWS):
+        similarity = normalize(x[item], eps=0.0) @ unit.T
+        similarity[item.unsqueeze(1) == filled] = -torch.inf
+        found = similarity.topk(min(k, len(filled) - 1)).indices
+        source = item.unsqueeze(1).expand_as(found)
+        pairs.append(torch.stack([source.flatten(), filled[found].flatten()]))
+    return torch.cat(pairs, dim=1)
+
+
+def _extend(old: Candidates, key: Tensor) -> Candidates:
+    """The pairs of ``key [E']``, of which those that are new are near in text."""
+    num_items = old.popularity.numel()
+    place = torch.searchsorted(key, old.key)
+    edge_index = torch.stack([key // num_items, key % num_items])
+    out_degree = torch.bincount(edge_index[0], minlength=num_items)
+    observed = old.observed.new_zeros(key.numel(), old.observed.size(1))
+    observed[:, old.observed_relations.index(TEXT_KNN)] = 1
+    observed[place] = old.observed
+    static = _placed(old.static, place, torch.ones_like(key, dtype=torch.bool))
+    lags = _placed(old.lags, place, old.lags.new_zeros(key.numel(), old.lags.size(1)))
+    return old._replace(
+        edge_index=edge_index,
+        key=key,
+        start=torch.cat([key.new_zeros(1), out_degree.cumsum(0)]),
+        observed=observed,
+        static=static,
+        scale=_placed(old.scale, place, degree_scale(edge_index, static, num_items)),
+        transitions=_placed(old.transitions, place, torch.zeros_like(key).float()),
+        lags=lags,
+        cumulative_weight=sampling_weight(lags, static).cumsum(0),
+    )
+
+
+def _placed(known: Tensor, place: Tensor, default: Tensor) -> Tensor:
+    """The default, with what is known put into its places."""
+    default[place] = known
+    return default

@@ -1,0 +1,174 @@
+"""The files of a kept model: written, checked, read.
+
+``config.json``
+    What the model is made of, by which version, and the SHA-256 of the other two. It
+    takes its place last, so that an interrupted save is noticed.
+``model.safetensors``
+    Parameters, text vectors and the pairs of the graph. Users' histories are no part.
+``items.parquet``
+    The vocabulary: ``id`` and ``text`` of each item, in the order of the model.
+``README.md``
+    The model card.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pandas as pd
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from lrdgraph.candidates import Candidates
+from lrdgraph.datasets.files import atomic_write
+from lrdgraph.graph import LatentRelationGraph
+from lrdgraph.text.vector_step import VectorStep
+
+if TYPE_CHECKING:
+    from lrdgraph.models import LRDRec
+
+    Model = TypeVar("Model", bound=LRDRec)
+
+CONFIG, WEIGHTS, ITEMS, CARD = (
+    "config.json",
+    "model.safetensors",
+    "items.parquet",
+    "README.md",
+)
+_NAMES = ("observed_relations", "window", "min_count", "encoder")  # of Candidates
+_GRAPH = ("num_latent", "state_channels", "objective", "relation_names")
+
+
+def save(model: LRDRec, folder: str | Path, card: str) -> None:
+    """Write a model into a folder; an earlier one is replaced as a whole.
+
+    Args:
+        model: The model.
+        folder: Where to; created if needed.
+        card: What the model card says, in Markdown.
+    """
+    folder, graph = Path(folder), model.graph
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: t.contiguous() for name, t in model.state_dict().items()}
+    items = pd.DataFrame({"id": graph.ids, "text": graph.texts})
+    with ExitStack() as stack:  # what is opened first is put in its place last
+        config, readme, vocabulary, weights = (
+            stack.enter_context(atomic_write(folder / name))
+            for name in (CONFIG, CARD, ITEMS, WEIGHTS)
+        )
+        save_file(tensors, weights.name, {"format": "pt"})
+        items.to_parquet(vocabulary, index=False)
+        vocabulary.flush()
+        readme.write(card.encode())
+        digests = {ITEMS: _digest(vocabulary.name), WEIGHTS: _digest(weights.name)}
+        told = json.dumps(_describe(model) | {"sha256": digests}, indent=2)
+        config.write(told.encode())
+
+
+def load(cls: type[Model], folder: str | Path) -> Model:
+    """Read a model that :func:`save` wrote, in evaluation mode.
+
+    Raises:
+        FileNotFoundError: If the folder or one of its files is missing.
+        ValueError: If the folder holds something else, a model of another class or of
+            an incompatible version, or damaged files.
+    """
+    folder = Path(folder)
+    for name in (CONFIG, WEIGHTS, ITEMS):
+        if not (folder / name).is_file():
+            raise FileNotFoundError(
+                f"'{folder}' needs to hold a kept model (got no file {name!r})"
+            )
+    config = _read_config(folder / CONFIG, cls.__name__)
+    for name, digest in config["sha256"].items():
+        if _digest(folder / name) != digest:
+            raise ValueError(
+                f"'{folder / name}' is damaged or belongs to another model than "
+                f"{CONFIG!r}: its SHA-256 differs; save or download the model again"
+            )
+    try:
+        return _build(cls, config, folder)
+    except (KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise ValueError(
+            f"'{folder}' does not hold what its {CONFIG!r} tells of: {error}"
+        ) from error
+
+
+def _describe(model: LRDRec) -> dict[str, Any]:
+    from lrdgraph import __version__
+
+    return {
+        "library_name": "lrdgraph",
+        "version": __version__,
+        "architecture": type(model).__name__,
+        "model": model.arguments,
+        "graph": {name: getattr(model.graph, name) for name in _GRAPH},
+        "candidates": {name: getattr(model.graph, name) for name in _NAMES},
+    }
+
+
+def _read_config(path: Path, architecture: str) -> dict[str, Any]:
+    from lrdgraph import __version__
+
+    try:
+        config = json.loads(path.read_bytes())
+        library, version = config["library_name"], config["version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"'{path}' needs to be the configuration of a model of lrdgraph "
+            f"(got {type(error).__name__}: {error})"
+        ) from error
+    if library != "lrdgraph" or config.get("architecture") != architecture:
+        raise ValueError(
+            f"'{path}' needs to be of lrdgraph's {architecture} (got {library!r}, "
+            f"{config.get('architecture')!r})"
+        )
+    if str(version).split(".")[0] != __version__.split(".")[0]:
+        raise ValueError(
+            f"'{path}' needs to be of a version {__version__.split('.')[0]}.x, as this "
+            f"lrdgraph is {__version__} (got {version})"
+        )
+    return config
+
+
+def _build(cls: type[Model], config: dict[str, Any], folder: Path) -> Model:
+    tensors = load_file(folder / WEIGHTS)
+    items = pd.read_parquet(folder / ITEMS)
+    known: dict[str, Any] = {
+        "ids": items["id"].tolist(),
+        "texts": items["text"].tolist(),
+        "vector_steps": _vector_steps(tensors),
+        **{name: config["candidates"][name] for name in _NAMES},
+    }
+    known["observed_relations"] = tuple(known["observed_relations"])
+    rest = [name for name in Candidates._fields if name not in known]
+    candidates = Candidates(**known | {n: tensors[f"graph.{n}"] for n in rest})
+    options = dict(config["graph"])
+    names = options.pop("relation_names")
+    graph = LatentRelationGraph(candidates, **options)
+    graph.relation_names = names
+    model = cls(graph, trend=tensors.get("trend.trend"), **config["model"])
+    model.load_state_dict(tensors)
+    return model.eval()
+
+
+def _vector_steps(tensors: dict[str, Tensor]) -> list[VectorStep]:
+    steps: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("graph.vector_steps."):
+            place, part = name.split(".")[2:]
+            steps.setdefault(place, {})[part] = tensor
+    return [VectorStep(**steps[place]) for place in sorted(steps, key=int)]
+
+
+def _digest(path: str | Path) -> str:
+    digest = sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
