@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from lrdgraph.candidates import Candidates, degree_scale, sampling_weight
-from lrdgraph.text.vectors import check_vectors, fingerprint
+from lrdgraph.text.vectors import embed_texts, fingerprint
 
 if TYPE_CHECKING:
     from lrdgraph.graph import LatentRelationGraph
@@ -49,7 +49,11 @@ def with_items(
             f"'encoder' needs to be the one of the other items, {graph.encoder!r} "
             f"(got {made_by!r})"
         )
-    x = check_vectors(encoder(list(texts)), ids, "with_items")
+    if len(texts) != len(ids):
+        raise ValueError(
+            f"'texts' need to be as many as 'ids', {len(ids)} (got {len(texts)})"
+        )
+    x = embed_texts(encoder, texts, ids, "with_items")
     for step in graph.vector_steps:
         x = step(x)
     candidates = arrive(graph.candidates, ids, texts, x, k)
@@ -82,10 +86,10 @@ def arrive(
             ``O(M (N + M) C)``.
 
     Raises:
-        ValueError: If an id is there already or twice, if vectors or texts do not fit,
-            or if the pairs of the graph do not come from ``TextKNN``.
+        ValueError: If an id is there already or twice, if the vectors are of another
+            shape, or if the pairs of the graph do not come from ``TextKNN``.
     """
-    _check(candidates, ids, texts, x, k)
+    _check(candidates, ids, x, k)
     united = torch.cat([candidates.x, x.to(candidates.x)])
     grown = _renumber(candidates, len(united))
     pairs = _nearest(united, len(candidates.ids), k)
@@ -96,9 +100,7 @@ def arrive(
     )
 
 
-def _check(
-    candidates: Candidates, ids: Sequence[str], texts: Sequence[str], x: Tensor, k: int
-) -> None:
+def _check(candidates: Candidates, ids: Sequence[str], x: Tensor, k: int) -> None:
     if TEXT_KNN not in candidates.observed_relations:
         raise ValueError(
             f"new items are paired by {TEXT_KNN!r}, which needs to be a relation of "
@@ -111,10 +113,10 @@ def _check(
     if again:
         raise ValueError(f"'ids' need to be new and different (got {again[0]!r} again)")
     shape = (len(ids), candidates.x.size(1))
-    if len(texts) != len(ids) or x.shape != shape or not x.isfinite().all():
+    if x.shape != shape:
         raise ValueError(
-            f"{len(ids)} new items need as many texts and finite vectors of shape "
-            f"{list(shape)} (got {len(texts)} texts and shape {list(x.shape)})"
+            f"vectors of new items need to have shape {list(shape)}, as those of the "
+            f"graph (got {list(x.shape)}): give the encoder that made those"
         )
 
 

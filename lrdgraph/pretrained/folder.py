@@ -65,7 +65,7 @@ def save(model: LRDRec, folder: str | Path, card: str) -> None:
         items.to_parquet(vocabulary, index=False)
         vocabulary.flush()
         readme.write(card.encode())
-        digests = {ITEMS: _digest(vocabulary.name), WEIGHTS: _digest(weights.name)}
+        digests = {ITEMS: digest_of(vocabulary.name), WEIGHTS: digest_of(weights.name)}
         told = json.dumps(_describe(model) | {"sha256": digests}, indent=2)
         config.write(told.encode())
 
@@ -86,7 +86,7 @@ def load(cls: type[Model], folder: str | Path) -> Model:
             )
     config = _read_config(folder / CONFIG, cls.__name__)
     for name, digest in config["sha256"].items():
-        if _digest(folder / name) != digest:
+        if digest_of(folder / name) != digest:
             raise ValueError(
                 f"'{folder / name}' is damaged or belongs to another model than "
                 f"{CONFIG!r}: its SHA-256 differs; save or download the model again"
@@ -166,7 +166,8 @@ def _vector_steps(tensors: dict[str, Tensor]) -> list[VectorStep]:
     return [VectorStep(**steps[place]) for place in sorted(steps, key=int)]
 
 
-def _digest(path: str | Path) -> str:
+def digest_of(path: str | Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
     digest = sha256()
     with open(path, "rb") as file:
         while block := file.read(1 << 20):

@@ -1,6 +1,6 @@
-"""The one check that every vector passes on its way in, and who made it."""
+"""How texts become vectors, and the one check that every vector passes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from numpy.typing import ArrayLike
@@ -37,6 +37,31 @@ def check_vectors(
             f"{names[row][:80]!r} in row {row}; {len(broken)} such rows)"
         )
     return vectors
+
+
+def embed_texts(
+    encoder: Callable[[list[str]], ArrayLike | Tensor],
+    texts: Sequence[str],
+    names: Sequence[str],
+    owner: str,
+) -> Tensor:
+    """Vectors of texts, float32, ``[len(texts), C]``; blank texts get zeros.
+
+    Args:
+        encoder: called once, with the texts that are not blank.
+        texts: the texts.
+        names: what the texts belong to, for the error message.
+        owner: who asks, for the error message.
+
+    Raises:
+        ValueError: for what :func:`check_vectors` raises.
+    """
+    filled = [row for row, text in enumerate(texts) if text.strip()]
+    given = encoder([texts[row] for row in filled])
+    vectors = check_vectors(given, [names[row] for row in filled], owner).cpu()
+    x = vectors.new_zeros(len(texts), vectors.size(1))
+    x[filled] = vectors
+    return x
 
 
 def fingerprint(encoder: object) -> str:

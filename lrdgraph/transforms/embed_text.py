@@ -8,7 +8,7 @@ from torch import Tensor
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import BaseTransform
 
-from lrdgraph.text.vectors import check_vectors, fingerprint
+from lrdgraph.text.vectors import embed_texts, fingerprint
 
 
 class EmbedText(BaseTransform):
@@ -40,14 +40,9 @@ class EmbedText(BaseTransform):
             raise ValueError(
                 f"'EmbedText' needs data['item'].text (got {sorted(items.keys())})"
             )
-        filled = [row for row, text in enumerate(items.text) if text.strip()]
-        if len(filled) < len(items.text):
+        if not all(map(str.strip, items.text)):
             _warn_of_blank_texts(items.text, items.id)
-        given = self.encoder([items.text[row] for row in filled])
-        ids = [items.id[row] for row in filled]
-        vectors = check_vectors(given, ids, "EmbedText").cpu()
-        items.x = vectors.new_zeros(len(items.text), vectors.size(1))
-        items.x[filled] = vectors
+        items.x = embed_texts(self.encoder, items.text, items.id, "EmbedText")
         items.encoder = fingerprint(self.encoder)
         items.vector_steps = []
         return data

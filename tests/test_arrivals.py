@@ -1,0 +1,135 @@
+import pytest
+import torch
+from torch import Tensor
+
+from lrdgraph import LatentRelationGraph
+from lrdgraph.testing import HashTextEncoder, make_shop
+from lrdgraph.transforms import EmbedText, Normalize, TextKNN, Whiten
+
+ENCODER = HashTextEncoder(32)  # that of the shop
+TEXTS = ["Corvid dock for a lantern", "Ombra lantern, 2-pack", " "]
+IDS = ["new0", "new1", "blank"]
+
+
+@pytest.fixture(scope="module")
+def graph(shop) -> LatentRelationGraph:
+    torch.manual_seed(0)
+    graph = LatentRelationGraph(shop, num_latent=3, state_channels=8)
+    torch.nn.init.normal_(graph.dvae.outcome.weight)
+    return graph.eval()
+
+
+@pytest.fixture(scope="module")
+def grown(graph) -> LatentRelationGraph:
+    return graph.with_items(IDS, TEXTS, ENCODER, k=5)
+
+
+def pairs_of(graph: LatentRelationGraph, items: list[str]) -> set[tuple[str, str]]:
+    """All pairs that start from or lead to some items, in external ids."""
+    names = [[graph.ids[i] for i in row] for row in graph.edge_index.tolist()]
+    return {p for p in zip(*names, strict=True) if set(items) & set(p)}
+
+
+def test_what_was_there_stays_as_it_was(graph, grown):
+    assert grown.ids == [*graph.ids, *IDS]
+    assert grown.texts == [*graph.texts, *TEXTS]
+    assert grown.relations == graph.relations
+    assert grown.x[: graph.num_items].equal(graph.x)
+    place = grown.find(*graph.edge_index)
+    assert (place >= 0).all()
+    assert torch.allclose(grown(place).weight, graph().weight, atol=1e-6)
+    assert torch.allclose(grown.probability(place), graph.probability(), atol=1e-6)
+    assert grown.lags[place].equal(graph.lags)
+    assert grown.chance[: graph.num_items].equal(graph.chance)
+
+
+def test_pairs_stay_sorted_by_source(grown):
+    assert grown.key.equal(grown.key.unique())
+    assert grown.key.equal(grown.edge_index[0] * grown.num_items + grown.edge_index[1])
+    for item in (0, grown.num_items - 2):
+        _, edge_id = grown.edges_from(torch.tensor([item]))
+        assert edge_id.equal((grown.edge_index[0] == item).nonzero().squeeze(1))
+
+
+def test_new_items_are_paired_with_their_nearest_in_both_directions(graph, grown):
+    unit = torch.nn.functional.normalize(grown.x)
+    expected = set()
+    for new in (graph.num_items, graph.num_items + 1):
+        cosine = unit @ unit[new]
+        cosine[new] = -1
+        for near in cosine[:-1].topk(5).indices.tolist():
+            expected |= {(grown.ids[new], grown.ids[near])}
+            expected |= {(grown.ids[near], grown.ids[new])}
+    assert pairs_of(grown, IDS) == expected
+
+
+def test_new_pairs_are_near_in_text_and_nobody_followed_them(graph, grown):
+    new = (grown.edge_index >= graph.num_items).any(0)
+    assert grown.static[new].all()
+    known = grown.observed[new].sum(0).tolist()
+    column = grown.observed_relations.index("text_knn")
+    assert [n > 0 for n in known] == [i == column for i in range(len(known))]
+    assert not grown.transitions[new].any()
+    assert not grown.lags[new].any()
+    assert (grown.scale[new] > 0).all()
+
+
+def test_relations_of_new_pairs_are_read_off_the_texts(graph, grown):
+    edge_id = (grown.edge_index >= graph.num_items).any(0).nonzero().squeeze(1)
+    pair = grown.edge_index[:, edge_id]
+    expected = graph.dvae.posterior(graph.dvae.roles(grown.x), pair)
+    assert torch.allclose(grown.posterior(edge_id), expected, atol=1e-6)
+    assert grown.posterior(edge_id).std(0).max() > 0.01
+
+
+def test_an_item_without_text_has_no_pairs(grown):
+    assert not grown.x[-1].any()
+    assert pairs_of(grown, ["blank"]) == set()
+
+
+@pytest.mark.parametrize("steps", [(), (Normalize(),), (Whiten(3), Normalize())])
+def test_an_equal_text_gets_an_equal_vector(steps):
+    data = EmbedText(HashTextEncoder(8))(make_shop([[0, 1, 2, 3, 4]], 9))
+    for step in (*steps, TextKNN(2)):
+        data = step(data)
+    graph = LatentRelationGraph(data, num_latent=1)
+    grown = graph.with_items(["twin"], [graph.texts[4]], HashTextEncoder(8))
+    assert torch.allclose(grown.x[-1], graph.x[4], atol=1e-6)
+    again = grown.with_items(["third"], [graph.texts[4]], HashTextEncoder(8))
+    assert torch.allclose(again.x[-1], graph.x[4], atol=1e-6)
+
+
+def narrow(texts: list[str]) -> Tensor:
+    return torch.ones(len(texts), 3)
+
+
+@pytest.mark.parametrize(
+    ("ids", "texts", "options", "message"),
+    [
+        (["P000003"], ["a pen"], {}, r"'ids' need to be new .*got 'P000003' again"),
+        (["a", "a"], ["a pen", "ink"], {}, r"'ids' need to be new .*got 'a' again"),
+        (
+            ["a"],
+            ["a pen", "ink"],
+            {},
+            r"as many as 'ids', 1 \(got 2",
+        ),
+        (["a"], ["a pen"], {"k": 0}, r"'k' needs to be positive \(got 0\)"),
+        (
+            ["a"],
+            ["a pen"],
+            {"encoder": HashTextEncoder(8)},
+            r"'encoder' needs to be the one .*32\)' \(got 'HashTextEncoder\(8\)'\)",
+        ),
+        (["a"], ["a pen"], {"encoder": narrow}, r"shape \[M, 32\].*got \[1, 3\]"),
+    ],
+)
+def test_what_cannot_be_added_is_refused(graph, ids, texts, options, message):
+    with pytest.raises(ValueError, match=message):
+        graph.with_items(ids, texts, **{"encoder": ENCODER, **options})
+
+
+def test_a_graph_without_text_neighbours_takes_no_items():
+    graph = LatentRelationGraph(make_shop([[0, 1]], 3, {"bought": [(0, 1)]}))
+    with pytest.raises(ValueError, match=r"'text_knn', which needs to be a relation"):
+        graph.with_items(["a"], ["a pen"], HashTextEncoder(8))

@@ -1,0 +1,125 @@
+import pytest
+import torch
+from torch_geometric.data import HeteroData
+
+from lrdgraph import LatentRelationGraph
+from lrdgraph.data import user_histories
+from lrdgraph.models import LRDRec
+from lrdgraph.testing import HashTextEncoder, make_shop, tiny_shop
+from lrdgraph.transforms import EmbedText, LeaveOneOut, SameVectors, TextKNN
+
+ENCODER = HashTextEncoder(8)
+HISTORIES = [[0, 1, 2, 3], [3, 2, 1, 4], [0, 2, 4, 5], [5, 1, 0, 3]]
+
+
+def shop(histories: list[list[int]], num_items: int) -> HeteroData:
+    return LeaveOneOut()(TextKNN(3)(make_shop(histories, num_items)))
+
+
+def make_model(data: HeteroData, **options) -> LRDRec:
+    torch.manual_seed(0)
+    graph = LatentRelationGraph(data, num_latent=2, state_channels=8)
+    model = LRDRec(graph, 8, max_length=4, **options)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    return model.eval()
+
+
+def scores(model: LRDRec, history: list[str], items: list[str]) -> torch.Tensor:
+    found = model.recommend(history, k=99, seen=True)
+    by_item = {entry.item: entry.score for entry in found}
+    return torch.tensor([by_item[item] for item in items])
+
+
+def test_over_an_equal_graph_it_is_the_same_model():
+    model = make_model(shop(HISTORIES, 6))
+    model.graph.relation_names = {"latent_1": "refill"}
+    other = model.over(LatentRelationGraph(shop(HISTORIES, 6), 2, 8))
+    assert other.recommend(["i0", "i3"], k=4) == model.recommend(["i0", "i3"], k=4)
+    assert other.graph.relation_names == {"latent_1": "refill"}
+    assert not other.training
+    assert other.arguments == model.arguments
+
+
+def test_parameters_follow_their_items():
+    model = make_model(shop(HISTORIES, 6))
+    graph = LatentRelationGraph(shop(HISTORIES, 8), 2, 8)
+    graph.ids = ["i7", *graph.ids[:7]]  # as if the catalogue had another order
+    other = model.over(graph)
+    for name, place in (("i0", 1), ("i5", 6)):
+        assert other.id.weight[place].equal(model.id.weight[model.graph.index(name)])
+        assert other.bias[place].equal(model.bias[model.graph.index(name)])
+    assert not other.id.weight[[0, 7]].any()
+    assert torch.allclose(other.bias[[0, 7]], model.bias.mean())
+
+
+def test_new_items_are_recommended_and_recommended_after_at_once():
+    model = make_model(shop(HISTORIES, 6))
+    before = scores(model, ["i0"], model.graph.ids)
+    other = model.with_items(["new"], ["thing i9"], ENCODER, k=3)
+    assert model.num_items == 6
+    assert "new" in [r.item for r in other.recommend(["i0"], k=6)]
+    found = other.recommend(["i1", "new"], k=6)
+    assert len(found) == 5
+    reasons = {reason.item for entry in found for reason in entry.reasons}
+    assert "new" in reasons
+    after = scores(other, ["i0"], model.graph.ids)
+    assert torch.corrcoef(torch.stack([before, after]))[0, 1] > 0.9
+
+
+def test_a_model_that_knows_trends_knows_none_of_new_items():
+    trend = torch.rand(6, 3, 2)
+    model = make_model(shop(HISTORIES, 6), trend=trend)
+    other = model.with_items(["new"], ["thing i9"], ENCODER)
+    assert other.trend.trend.shape == (7, 3, 2)
+    assert other.trend.trend[:6].equal(trend)
+    assert not other.trend.trend[6].any()
+    with pytest.raises(ValueError, match="'graph' needs .* knowledge of trends"):
+        model.over(LatentRelationGraph(shop(HISTORIES, 6), 2, 8))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_latent": 3}, r"the relations of the model, \(.*got .*latent_3"),
+        ({"objective": "lrd"}, r"the 'objective' of the model, marginal \(got lrd\)"),
+    ],
+)
+def test_another_kind_of_graph_is_refused(options, message):
+    model = make_model(shop(HISTORIES, 6))
+    graph = LatentRelationGraph(
+        shop(HISTORIES, 6), **{"num_latent": 2, "state_channels": 8, **options}
+    )
+    with pytest.raises(ValueError, match=message):
+        model.over(graph)
+
+
+def test_with_the_same_vectors_it_recommends_the_same():
+    data = tiny_shop()
+    model = make_model(data)
+    raw = EmbedText(HashTextEncoder(32))(data)
+    later = SameVectors(model.graph)(raw)
+    assert torch.allclose(later["item"].x, data["item"].x, atol=1e-6)
+    other = model.over(LatentRelationGraph(later, 2, 8)).train()
+    history = next(iter(user_histories(data).values()))
+    found, expected = other.recommend(history), model.recommend(history)
+    assert [entry.item for entry in found] == [entry.item for entry in expected]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x": None}, r"'SameVectors' needs vectors"),
+        ({"x": torch.ones(192, 3)}, r"\[M, 32\].*got \[192, 3\]"),
+        ({"encoder": "another"}, r"encoder 'HashTextEncoder\(32\)' \(got 'another'\)"),
+    ],
+)
+def test_vectors_that_cannot_be_the_same_are_refused(change, message):
+    data = tiny_shop(num_users=20)
+    transform = SameVectors(LatentRelationGraph(data))
+    for name, value in change.items():
+        data["item"][name] = value
+        if value is None:
+            del data["item"][name]
+    with pytest.raises(ValueError, match=message):
+        transform(data)
