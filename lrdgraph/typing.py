@@ -9,8 +9,14 @@ from typing import NamedTuple, TypedDict
 
 from torch import Tensor
 
-TRAIN, VAL, TEST = 0, 1, 2
-"""Values of ``data['user', 'interacts', 'item'].split``."""
+TRAIN = 0
+"""Value of ``data['user', 'interacts', 'item'].split`` in training."""
+
+VAL = 1
+"""That of validation."""
+
+TEST = 2
+"""That of the test."""
 
 TRANSITION = "transition"
 """Name of the relation that counts how often shoppers went from item to item."""
