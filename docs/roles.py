@@ -7,15 +7,19 @@ from latex2mathml.converter import convert
 
 ROLE = re.compile(r":(?:class|func|meth|mod|attr|data):`(~?)([\w.]+)`")
 FORMULA = re.compile(r"\.\. math::((?:[^\n]+|\n(?=[ \n]*[ ]{4}\S))+)")
+TERM = re.compile(r"^(``.*)\n(?=    \S)", re.MULTILINE)
 CODE = re.compile(r"\.\. code-block:: python\n\n((?:    [^\n]*\n|\n)+)")
 
 
 def to_markdown(text: str, scope: griffe.Object) -> str:
     """Turns roles into links and formulas into MathML."""
     text = FORMULA.sub(lambda m: "\n" + math(m[1], "block") + "\n", text)
-    text = re.sub(r":math:`([^`]+)`", lambda m: math(m[1], "inline"), text)
+    text = re.sub(
+        r":math:`([^`]+)`", lambda m: f"<span>{math(m[1], 'inline')}</span>", text
+    )
     text = re.sub(r"`([^`<]+)\s<(https?://[^>]+)>`_", r"[\1](\2)", text)
     text = CODE.sub(lambda m: f"```python\n{re.sub('(?m)^    ', '', m[1])}```\n", text)
+    text = TERM.sub(r"\n\1\n\n:", text)
     return ROLE.sub(lambda m: link(m[2], bool(m[1]), scope), text)
 
 
@@ -27,10 +31,12 @@ def math(formula: str, display: str) -> str:
 def link(name: str, short: bool, scope: griffe.Object) -> str:
     """A link to what is documented here, else the name."""
     shown = name.rsplit(".", 1)[-1] if short else name
+    first, *rest = name.split(".")
     try:
-        target = name if name.startswith("lrdgraph") else scope.resolve(name)
+        start = first if first == "lrdgraph" else scope.resolve(first)
     except griffe.NameResolutionError:
         return f"`{shown}`"
+    target = ".".join([start, *rest])
     if not target.startswith("lrdgraph"):
         return f"`{shown}`"
     return f"[`{shown}`][{within_namesake(target, scope.package)}]"
