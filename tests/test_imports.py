@@ -120,21 +120,31 @@ def test_only_the_rim_loads_lightning(name):
     assert ("pytorch_lightning" in packages) == (name in RIM)
 
 
-def test_heavy_packages_are_not_loaded():
-    """Beyond what ``torch_geometric`` loads by itself, which its version decides."""
-    names = [name.removesuffix(".py").replace("/", ".") for name in {*TREES} - RIM]
-    modules = [name.removesuffix(".__init__") for name in names]
+def loaded(*modules: str) -> set[str]:
+    """What importing modules loads in a new process, packages with their parts.
+
+    Beyond what ``torch_geometric`` loads by itself, which its version decides.
+    """
     script = (
         "import importlib, sys, torch_geometric\n"
         "before = set(sys.modules)\n"
         "for name in sys.argv[1:]: importlib.import_module(name)\n"
-        "print('lrdgraph.typing' in sys.modules, *set(sys.modules) - before)"
+        "print(*set(sys.modules) - before)"
     )
     run = [sys.executable, "-c", script, *modules]
     done = subprocess.run(run, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-    found, *loaded = done.stdout.split()
-    assert found == "True"
-    assert HEAVY.isdisjoint(loaded)
+    assert "lrdgraph.typing" in done.stdout.split()
+    return set(done.stdout.split())
+
+
+def test_heavy_packages_are_not_loaded():
+    names = [name.removesuffix(".py").replace("/", ".") for name in {*TREES} - RIM]
+    modules = [name.removesuffix(".__init__") for name in names]
+    assert HEAVY.isdisjoint(loaded(*modules))
+
+
+def test_the_front_loads_little():
+    assert (HEAVY | {"scipy", "sklearn"}).isdisjoint(loaded("lrdgraph"))
 
 
 @each_file
