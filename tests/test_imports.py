@@ -10,6 +10,8 @@ from statistics import median
 
 import pytest
 
+import lrdgraph
+
 
 def area(file: str) -> str:
     """The part of the package that a file is in, such as ``nn``."""
@@ -17,10 +19,12 @@ def area(file: str) -> str:
 
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = sorted((ROOT / "lrdgraph").rglob("*.py"))
+PACKAGE = Path(lrdgraph.__file__).parent  # the checkout's, or the one installed
 TREES = {
-    path.relative_to(ROOT).as_posix(): ast.parse(path.read_text()) for path in FILES
+    path.relative_to(PACKAGE.parent).as_posix(): ast.parse(path.read_text())
+    for path in sorted(PACKAGE.rglob("*.py"))
 }
+FOLDERS = ("tests", "examples", "benchmarks")
 AREAS = set(map(area, TREES))
 
 MAY_IMPORT = {
@@ -132,7 +136,7 @@ def loaded(*modules: str) -> set[str]:
         "print(*set(sys.modules) - before)"
     )
     run = [sys.executable, "-c", script, *modules]
-    done = subprocess.run(run, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(run, check=True, stdout=subprocess.PIPE, text=True)
     assert "lrdgraph.typing" in done.stdout.split()
     return set(done.stdout.split())
 
@@ -169,8 +173,8 @@ def test_most_functions_are_very_short():
     assert median(num_lines(f) for tree in TREES.values() for f in functions(tree)) < 10
 
 
-@pytest.mark.parametrize("folder", ["lrdgraph", "tests", "examples", "benchmarks"])
+@pytest.mark.parametrize("folder", [PACKAGE, *map(ROOT.joinpath, FOLDERS)])
 def test_files_are_short(folder):
-    files = (ROOT / folder).rglob("*.py")
+    files = folder.rglob("*.py")
     size = {path.name: len(path.read_text().splitlines()) for path in files}
     assert {name: lines for name, lines in size.items() if lines > 300} == {}

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+import lrdgraph
 from lrdgraph.datasets import PlantedRelations
 
 README = Path(__file__).resolve().parents[1] / "README.md"
@@ -55,7 +56,7 @@ def test_places_exist():
     text = README.read_text()
     table = text[text.index("| place |") : text.index("`examples/` are")]
     places = re.findall(r"`(\w+(?:/|\.py))`", table.replace("| `", "|`"))
-    package = README.parent / "lrdgraph"
+    package = Path(lrdgraph.__file__).parent
     assert {p for p in places if not (package / p).exists()} == set()
     files = {p.name for p in package.iterdir() if p.name not in {"__pycache__"}}
     named = {p.strip("/") for p in places}
