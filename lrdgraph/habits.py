@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from sklearn.cluster import KMeans
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
@@ -90,6 +89,8 @@ def typical_habits(lags: Tensor, num_groups: int) -> Tensor:
         followed least first; that of all pairs in every row where fewer than ``G`` are
         followed.
     """
+    from sklearn.cluster import KMeans
+
     overall = (lags.sum(0) + 1) / (lags.sum() + lags.size(1))
     followed = lags[:, :-1].sum(1)
     most = followed.topk(min(int((followed > 0).sum()), 10_000))

@@ -10,6 +10,8 @@ from statistics import median
 
 import pytest
 
+import lrdgraph
+
 
 def area(file: str) -> str:
     """The part of the package that a file is in, such as ``nn``."""
@@ -17,10 +19,12 @@ def area(file: str) -> str:
 
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = sorted((ROOT / "lrdgraph").rglob("*.py"))
+PACKAGE = Path(lrdgraph.__file__).parent  # the checkout's, or the one installed
 TREES = {
-    path.relative_to(ROOT).as_posix(): ast.parse(path.read_text()) for path in FILES
+    path.relative_to(PACKAGE.parent).as_posix(): ast.parse(path.read_text())
+    for path in sorted(PACKAGE.rglob("*.py"))
 }
+FOLDERS = ("tests", "examples", "benchmarks")
 AREAS = set(map(area, TREES))
 
 MAY_IMPORT = {
@@ -120,21 +124,31 @@ def test_only_the_rim_loads_lightning(name):
     assert ("pytorch_lightning" in packages) == (name in RIM)
 
 
-def test_heavy_packages_are_not_loaded():
-    """Beyond what ``torch_geometric`` loads by itself, which its version decides."""
-    names = [name.removesuffix(".py").replace("/", ".") for name in {*TREES} - RIM]
-    modules = [name.removesuffix(".__init__") for name in names]
+def loaded(*modules: str) -> set[str]:
+    """What importing modules loads in a new process, packages with their parts.
+
+    Beyond what ``torch_geometric`` loads by itself, which its version decides.
+    """
     script = (
         "import importlib, sys, torch_geometric\n"
         "before = set(sys.modules)\n"
         "for name in sys.argv[1:]: importlib.import_module(name)\n"
-        "print('lrdgraph.typing' in sys.modules, *set(sys.modules) - before)"
+        "print(*set(sys.modules) - before)"
     )
     run = [sys.executable, "-c", script, *modules]
-    done = subprocess.run(run, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-    found, *loaded = done.stdout.split()
-    assert found == "True"
-    assert HEAVY.isdisjoint(loaded)
+    done = subprocess.run(run, check=True, stdout=subprocess.PIPE, text=True)
+    assert "lrdgraph.typing" in done.stdout.split()
+    return set(done.stdout.split())
+
+
+def test_heavy_packages_are_not_loaded():
+    names = [name.removesuffix(".py").replace("/", ".") for name in {*TREES} - RIM]
+    modules = [name.removesuffix(".__init__") for name in names]
+    assert HEAVY.isdisjoint(loaded(*modules))
+
+
+def test_the_front_loads_little():
+    assert (HEAVY | {"scipy", "sklearn"}).isdisjoint(loaded("lrdgraph"))
 
 
 @each_file
@@ -159,8 +173,8 @@ def test_most_functions_are_very_short():
     assert median(num_lines(f) for tree in TREES.values() for f in functions(tree)) < 10
 
 
-@pytest.mark.parametrize("folder", ["lrdgraph", "tests", "examples", "benchmarks"])
+@pytest.mark.parametrize("folder", [PACKAGE, *map(ROOT.joinpath, FOLDERS)])
 def test_files_are_short(folder):
-    files = (ROOT / folder).rglob("*.py")
+    files = folder.rglob("*.py")
     size = {path.name: len(path.read_text().splitlines()) for path in files}
     assert {name: lines for name, lines in size.items() if lines > 300} == {}

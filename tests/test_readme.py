@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import lrdgraph
+
 README = Path(__file__).resolve().parents[1] / "README.md"
 
 
@@ -10,7 +12,7 @@ def test_places_exist():
     text = README.read_text()
     table = text[text.index("| place |") : text.index("`examples/` are")]
     places = re.findall(r"`(\w+(?:/|\.py))`", table.replace("| `", "|`"))
-    package = README.parent / "lrdgraph"
+    package = Path(lrdgraph.__file__).parent
     assert {p for p in places if not (package / p).exists()} == set()
     files = {p.name for p in package.iterdir() if p.name not in {"__pycache__"}}
     named = {p.strip("/") for p in places}
