@@ -65,23 +65,45 @@ def from_tables(
         ValueError: If a file has another kind or is cut off, a column is missing, or an
             id or a time is not one.
     """
-    events = _read(interactions, "interactions", text_columns=(user, item))
+    events = read_table(interactions, "interactions", (user, item))
     _require(events, "interactions", (user, item, time))
-    products = _read(items, "items", text_columns=(item,))
-    _require(products, "items", (item, *text, *shared))
-    if item != "item" and "item" in products.columns:
-        raise ValueError(f"'items' needs no column 'item' beside the ids in {item!r}")
+    products = read_items(items, item, text)
+    _require(products, "items", shared)
     names = {user: "user", item: "item", time: "time"}
     kept = [name for name in (*names, "split") if name in events.columns]
-    words = [join_text(*row) for row in products[list(text)].to_numpy(dtype=object)]
     triples = ("head", "relation", "tail")
     return assemble(
         events[kept].rename(columns=names),
-        products.rename(columns={item: "item"}).assign(text=words),
-        None if relations is None else _read(relations, "relations", triples),
+        products,
+        None if relations is None else read_table(relations, "relations", triples),
         shared=shared,
         max_partners=max_partners,
     )
+
+
+def read_items(
+    items: Table, item: str = "item_id", text: Sequence[str] = ("title",)
+) -> pd.DataFrame:
+    """Read what items are called, as :func:`from_tables` does.
+
+    Args:
+        items: Table with the column ``item`` and those of ``text``.
+        item: Column with the item's id (default: ``'item_id'``).
+        text: Columns that make up an item's text (default: ``('title',)``).
+
+    Returns:
+        The table with its ids in ``item`` and its texts in ``text``.
+
+    Raises:
+        FileNotFoundError: If the file is missing.
+        ValueError: If it has another kind or is cut off, or if a column is missing.
+    """
+    products = read_table(items, "items", text_columns=(item,))
+    _require(products, "items", (item, *text))
+    if item != "item" and "item" in products.columns:
+        raise ValueError(f"'items' needs no column 'item' beside the ids in {item!r}")
+    words = [join_text(*row) for row in products[list(text)].to_numpy(dtype=object)]
+    return products.rename(columns={item: "item"}).assign(text=words)
 
 
 def _require(table: pd.DataFrame, name: str, columns: Sequence[str]) -> None:
@@ -92,8 +114,18 @@ def _require(table: pd.DataFrame, name: str, columns: Sequence[str]) -> None:
         )
 
 
-def _read(table: Table, name: str, text_columns: Sequence[str]) -> pd.DataFrame:
-    """The table in a file; ``text_columns`` are not to be taken for numbers."""
+def read_table(table: Table, name: str, text_columns: Sequence[str]) -> pd.DataFrame:
+    """The table in a file, of any kind that :func:`from_tables` reads.
+
+    Args:
+        table: A data frame, which is given back, or a file.
+        name: What the table is, for error messages.
+        text_columns: Columns that are not to be taken for numbers.
+
+    Raises:
+        FileNotFoundError: If the file is missing.
+        ValueError: If it has another kind or is cut off.
+    """
     if isinstance(table, pd.DataFrame):
         return table
     path = Path(table)

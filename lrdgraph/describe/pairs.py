@@ -20,6 +20,7 @@ from lrdgraph.typing import TRANSITION
 
 _NUM_WORDS = 8
 _SURE_WORD = 3.0  # standard errors from which a difference is no accident
+_NO_ATTRIBUTES = ("id", "text", "title", "vector_steps")
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def _equal_attributes(
     """Where both items have the same known value of an attribute."""
     equal = {}
     for name, values in data["item"].items():
-        if isinstance(values, list) and name not in ("id", "text", "title"):
+        if isinstance(values, list) and name not in _NO_ATTRIBUTES:
             value = np.array(values, dtype=object)
             head, tail = value[edge_index]
             holds = (head == tail) & (head != "")

@@ -16,7 +16,10 @@ class _Made(Protocol):
     """What tells how its vectors were made, such as a graph."""
 
     encoder: str
-    vector_steps: Iterable[nn.Module]
+
+    @property
+    def vector_steps(self) -> Iterable[nn.Module]:
+        """What was done to its vectors, in this order."""
 
 
 class SameVectors(BaseTransform):

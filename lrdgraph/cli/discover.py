@@ -1,0 +1,69 @@
+"""``lrdgraph discover``: relations between items, as files and as a page."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch_geometric.data import HeteroData
+
+from lrdgraph.cli.settings import Settings
+from lrdgraph.cli.shop import make_encoder, prepare, read_shop
+from lrdgraph.cli.telling import on_terminal, say
+from lrdgraph.datasets.files import atomic_write
+from lrdgraph.describe import Description, describe, overview
+from lrdgraph.discovery import discover
+from lrdgraph.graph import LatentRelationGraph
+from lrdgraph.report import write_report
+
+
+def run(args: Namespace) -> None:
+    """Discover relations, and write edges, descriptions and the report page."""
+    settings = Settings().given(args)
+    data = read_shop(args, settings)
+    data = prepare(data, make_encoder(settings, args.vectors), args.neighbours)
+    torch.manual_seed(args.seed)
+    graph = discovered(data, args.num_latent, args.steps)
+    descriptions = describe(graph, data)
+    _write(args, graph, data, descriptions)
+    print(overview(descriptions).round(3).fillna("-").to_string())
+    print(f"\nEdges, relations.json and report.html are in {args.out}")
+
+
+def discovered(data: HeteroData, num_latent: int, steps: int) -> LatentRelationGraph:
+    """A graph whose latent relations, if it has any, are discovered."""
+    graph = LatentRelationGraph(data, num_latent)
+    if num_latent:
+        say(f"discovering {num_latent} relations over {graph.num_edges:,} pairs")
+        discover(graph, steps, progress=on_terminal())
+    return graph
+
+
+def _write(
+    args: Namespace,
+    graph: LatentRelationGraph,
+    data: HeteroData,
+    descriptions: list[Description],
+) -> None:
+    folder = Path(args.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    for suffix in args.format:
+        path = folder / f"edges.{suffix}"
+        graph.save(path, args.min_prob, args.only, top_k=args.top_k)
+    told = [_as_dict(one) for one in descriptions]
+    with atomic_write(folder / "relations.json") as file:
+        file.write(json.dumps(told, indent=2, ensure_ascii=False).encode())
+    write_report(graph, folder / "report.html", data, descriptions=descriptions)
+
+
+def _as_dict(one: Description) -> dict[str, Any]:
+    """A description with names for all of its parts."""
+    return asdict(one) | {
+        "habits": one.habits and one.habits._asdict(),
+        "overlaps": [overlap._asdict() for overlap in one.overlaps],
+        "exemplars": [pair._asdict() for pair in one.exemplars],
+    }

@@ -1,0 +1,76 @@
+"""``lrdgraph evaluate``: how well a model ranks what users bought next."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+
+import torch
+from torch_geometric.data import HeteroData
+
+from lrdgraph.cli.settings import read_settings
+from lrdgraph.cli.shop import read_known
+from lrdgraph.cli.telling import print_metrics, say
+from lrdgraph.data import Histories, Questions
+from lrdgraph.metrics import rank_of_target, ranking_metrics
+from lrdgraph.models import LRDRec, Popularity
+from lrdgraph.transforms import Trends
+from lrdgraph.typing import TEST, VAL
+
+_QUESTIONS = 256  # users at a time, whose scores of the whole catalogue are in memory
+
+
+def run(args: Namespace) -> None:
+    """Print the metrics of a model, and those of popularity beside it."""
+    model = LRDRec.from_pretrained(args.model)
+    settings = read_settings(args.model).given(args)
+    data, _ = read_known(args.interactions, model.graph, settings)
+    if model.trend is not None:
+        data = Trends()(data)
+        model = model.over(model.graph, trend=data["item"].trend)
+    metrics = measure(model, data)
+    if args.json:
+        print(json.dumps(metrics, indent=2))
+    else:
+        print_metrics(metrics)
+
+
+def measure(model: LRDRec, data: HeteroData) -> dict[str, float]:
+    """Metrics of a model and of popularity on the validation and the test part.
+
+    Args:
+        model: The model.
+        data: Interactions with a split, whose items are those of the model.
+
+    Raises:
+        ValueError: If the split has neither part.
+    """
+    histories = Histories.from_data(data)
+    popularity = Popularity(model.graph.popularity)
+    metrics: dict[str, float] = {}
+    for part, name in ((VAL, "validation"), (TEST, "test")):
+        questions = Questions(histories, part, model.max_length)
+        if len(questions):
+            say(f"{name}: {len(questions):,} purchases to foretell")
+            for prefix, ranker in ((name, model), (f"{name}, popularity", popularity)):
+                found = _ranking(ranker, questions)
+                metrics |= {f"{prefix}/{n}": value for n, value in found.items()}
+    if not metrics:
+        raise ValueError(
+            "evaluation needs purchases to foretell (got none): users with three or "
+            "more interactions, or a column 'split' with 1 (validation) or 2 (test)"
+        )
+    return metrics
+
+
+@torch.no_grad()
+def _ranking(model: LRDRec | Popularity, questions: Questions) -> dict[str, float]:
+    """Ranked in the whole catalogue without what the user had before."""
+    model.eval()
+    states, ranks = model.item_states(), []
+    for places in torch.arange(len(questions)).split(_QUESTIONS):
+        asked = questions.__getitems__(places.tolist())
+        scores = model(asked["history"], states, asked["period"])
+        seen = asked["seen_row"], asked["seen_item"]
+        ranks.append(rank_of_target(scores, asked["target"], seen))
+    return ranking_metrics(torch.cat(ranks))

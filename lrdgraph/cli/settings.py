@@ -1,0 +1,74 @@
+"""What the command line remembers of a model: ``lrdgraph.json`` beside its files."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from lrdgraph.datasets.files import atomic_write
+
+FILE = "lrdgraph.json"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a model's texts were embedded and its tables read, and what came of it.
+
+    Attributes:
+        encoder: Folder, file or name of the text model; empty for the packaged one.
+        endpoint: Address of the server that has it; empty for this machine.
+        pooling: See :class:`~lrdgraph.text.TextEncoder`.
+        user_column: Column with the user's id.
+        item_column: Column with the item's id.
+        time_column: Column with the time.
+        text_columns: Columns that make up an item's text.
+        shared_columns: Columns whose equal values make a relation.
+        data: What the model was trained on, in a sentence.
+        metrics: Figures of the model by name.
+    """
+
+    encoder: str = ""
+    endpoint: str = ""
+    pooling: str = "mean"
+    user_column: str = "user_id"
+    item_column: str = "item_id"
+    time_column: str = "time"
+    text_columns: list[str] = field(default_factory=lambda: ["title"])
+    shared_columns: list[str] = field(default_factory=list)
+    data: str = ""
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    def given(self, args: Namespace) -> Settings:
+        """The same with whatever was given on the command line."""
+        options = {name: getattr(args, name, None) for name in asdict(self)}
+        return replace(self, **{n: v for n, v in options.items() if v is not None})
+
+    def write(self, folder: str | Path) -> None:
+        """Keep the settings in the folder of a model, which is created if needed."""
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with atomic_write(Path(folder) / FILE) as file:
+            file.write(json.dumps(asdict(self), indent=2).encode())
+
+
+def read_settings(folder: str | Path) -> Settings:
+    """The settings of a model; the defaults where it was not made by a command.
+
+    Raises:
+        ValueError: If the file holds something else.
+    """
+    path = Path(folder) / FILE
+    if not path.is_file():
+        return Settings()
+    expected = asdict(Settings())
+    try:
+        told = json.loads(path.read_bytes())
+        known = {name: told[name] for name in expected if name in told}
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"'{path}' needs to be an object in JSON ({error})") from error
+    for name, value in known.items():
+        if type(value) is not type(expected[name]):
+            kind = type(expected[name]).__name__
+            raise ValueError(f"{name!r} needs to be a {kind} in '{path}' (got {value})")
+    return Settings(**known)

