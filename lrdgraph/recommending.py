@@ -52,6 +52,7 @@ def recommend(
     among: Collection[str] | None = None,
     seen: bool = False,
     max_per_relation: int | None = None,
+    states: Tensor | None = None,
 ) -> list[Recommendation]:
     """Recommend items after a history, each with its reasons.
 
@@ -67,6 +68,9 @@ def recommend(
         max_per_relation: How many items may have their strongest reason in one and the
             same relation (or none at all) as long as others are left, which makes a
             list diverse; None for any number.
+        states: What the model's ``item_states()`` gave in evaluation mode; None
+            computes it, which takes longer than all the rest. Whoever recommends again
+            and again, one history at a time, does so once.
 
     Raises:
         KeyError: If an item is unknown.
@@ -74,7 +78,7 @@ def recommend(
             is a single text.
     """
     wanted = Wanted(k, among, seen, max_per_relation)
-    [(slots, value, item)] = _rank(model, [history], wanted, batch_size=1)
+    [(slots, value, item)] = _rank(model, [history], wanted, 1, states)
     given = value[0].isfinite()
     reasons = explain(model.graph, model.scorer, slots[0], item[0, given])
     return [
@@ -132,7 +136,11 @@ def recommend_all(
 
 
 def _rank(
-    model: LRDRec, histories: Sequence[Sequence[str]], wanted: Wanted, batch_size: int
+    model: LRDRec,
+    histories: Sequence[Sequence[str]],
+    wanted: Wanted,
+    batch_size: int,
+    states: Tensor | None = None,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Slots ``[B, L]``, scores and items ``[B, k]``, batch after batch.
 
@@ -143,7 +151,7 @@ def _rank(
     was_training = model.training
     model.eval()
     try:
-        states = model.item_states()
+        states = model.item_states() if states is None else states
         for first in range(0, len(histories), batch_size):
             batch = histories[first : first + batch_size]
             items = [_indices(model, history) for history in batch]

@@ -67,6 +67,8 @@ class CausalTransformer(nn.Module):
                 f"'states' needs to have at most {max_length} slots in "
                 f"'CausalTransformer' (got {length})"
             )
+        if torch.compiler.is_compiling():  # a fixed program has no groups to form
+            return self._encode(states, mask) * mask.unsqueeze(-1)
         encoded = torch.zeros_like(states)
         # Histories of similar length go together, without the slots that none fills.
         for rows in mask.sum(dim=1).argsort().chunk(NUM_GROUPS):
@@ -79,7 +81,8 @@ class CausalTransformer(nn.Module):
     def _encode(self, states: Tensor, mask: Tensor) -> Tensor:
         position = self.position.weight[self.position.num_embeddings - mask.size(1) :]
         hidden = self.dropout(states + position)
-        return self.layers(hidden, mask=self._attention_mask(mask))
+        # Without ``is_causal``, every call would compare the mask with a causal one.
+        return self.layers(hidden, self._attention_mask(mask), is_causal=False)
 
     def _attention_mask(self, mask: Tensor) -> Tensor:
         """True where attention is forbidden, ``[B * num_heads, L, L]``."""

@@ -1,0 +1,57 @@
+"""A kept model behind HTTP: recommend, explain, walk; the extra ``serve``."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import torch
+
+try:
+    import uvicorn
+
+    from lrdgraph.serve.app import make_app
+except ModuleNotFoundError as error:
+    if error.name and error.name.startswith("lrdgraph"):
+        raise
+    raise ModuleNotFoundError(
+        f"serving needs {error.name!r} (got none): pip install lrdgraph[serve]",
+        name=error.name,
+    ) from error
+
+from lrdgraph.models import LRDRec
+
+__all__ = ["make_app", "serve"]
+
+_CONNECTIONS = 512  # at a time, which bounds the memory that bodies may take
+_GRACE = 15  # seconds for requests to end after the signal to stop
+
+
+def serve(model_folder: str | Path, host: str = "127.0.0.1", port: int = 8000) -> None:
+    """Serve a kept model until the process is asked to stop.
+
+    Requests under way are answered before it stops.
+
+    Args:
+        model_folder: A folder that ``save_pretrained`` wrote, or a repository of the
+            Hugging Face hub.
+        host: Address to listen on; anybody who reaches it may ask.
+        port: Port to listen on.
+
+    Raises:
+        FileNotFoundError: If there is no such model.
+        ValueError: If it cannot be read.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    app = make_app(LRDRec.from_pretrained(model_folder))
+    torch.set_num_threads(1)  # requests run side by side, not the parts of one
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,  # would note ids; the service notes what it may
+        server_header=False,
+        limit_concurrency=_CONNECTIONS,
+        timeout_graceful_shutdown=_GRACE,
+    )

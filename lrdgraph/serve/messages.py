@@ -1,0 +1,128 @@
+"""What goes in and out of the service, and how much of it."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MAX_K = 100
+"""Items or neighbours of an answer, at most."""
+
+MAX_HISTORY = 1000
+"""Items of a history, at most; a model reads the last ones."""
+
+MAX_AMONG = 10_000
+"""Items that a recommendation may be limited to, at most."""
+
+MAX_BODY = 1 << 20
+"""Bytes of a request's body, at most."""
+
+
+class _Request(BaseModel):
+    """Nothing is converted silently, and a misspelt name is an error."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class RecommendRequest(_Request):
+    """What to recommend after; as in :func:`~lrdgraph.recommending.recommend`."""
+
+    history: list[str] = Field(
+        max_length=MAX_HISTORY,
+        description="Item ids, oldest first; empty for a new user.",
+    )
+    k: int = Field(10, ge=1, le=MAX_K, description="Number of items.")
+    among: list[str] | None = Field(
+        None,
+        max_length=MAX_AMONG,
+        description="Item ids that may be recommended; all by default.",
+    )
+    seen: bool = Field(
+        False, description="Whether items of the history may be recommended again."
+    )
+    max_per_relation: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_K,
+        description="How many items may have their strongest reason in one relation, "
+        "as long as others are left; any number by default.",
+    )
+
+
+class ExplainRequest(_Request):
+    """Which item to explain the score of, after which history."""
+
+    history: list[str] = Field(
+        max_length=MAX_HISTORY, description="Item ids, oldest first."
+    )
+    item: str = Field(description="Id of the item to explain.")
+
+
+class Item(BaseModel):
+    """An item of the catalogue."""
+
+    id: str
+    text: str
+
+
+class Relation(BaseModel):
+    """A relation, and what people call it."""
+
+    relation: str
+    name: str
+
+
+class Reason(Item):
+    """A path to an item: from which item of the history, by which relation."""
+
+    relation: str
+    name: str = Field(description="What people call the relation.")
+    probability: float = Field(description="How sure the relation is, 0 to 1.")
+    contribution: float = Field(description="What the path adds to the score.")
+    words: str = Field(description="All of this as a sentence.")
+
+
+class Recommended(Item):
+    """An item with its score and its reasons, strongest first."""
+
+    score: float
+    reasons: list[Reason]
+
+
+class Recommendations(BaseModel):
+    """Items, best first."""
+
+    items: list[Recommended]
+
+
+class Neighbor(Item):
+    """An item that another one leads to."""
+
+    relation: str
+    name: str = Field(description="What people call the relation.")
+    probability: float = Field(description="How sure the relation is, 0 to 1.")
+
+
+class Neighbors(BaseModel):
+    """An item and those it leads to, surest first."""
+
+    item: Item
+    neighbors: list[Neighbor]
+
+
+class Items(BaseModel):
+    """Items of the catalogue, in its order."""
+
+    items: list[Item]
+
+
+class Health(BaseModel):
+    """That the service answers, and what it serves."""
+
+    status: str
+    version: str
+    items: int
+    relations: list[Relation]
+
+
+class Problem(BaseModel):
+    """Why there is no answer."""
+
+    detail: str
