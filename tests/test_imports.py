@@ -34,6 +34,7 @@ MAY_IMPORT = {
 RIM = {
     "lrdgraph/averaging.py",
     "lrdgraph/data/datamodule.py",
+    "lrdgraph/resuming.py",
     "lrdgraph/tasks.py",
 }
 HEAVY = {
