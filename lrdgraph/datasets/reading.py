@@ -10,9 +10,10 @@ from typing import BinaryIO
 MAX_LINE = 2**24
 """Bytes in a line at most."""
 MAX_UNPACKED = 200
-"""Bytes at most that a byte of a packed file unpacks to; of real text it is 3 to 30."""
-SMALL = 2**26
-"""Bytes that any packed file may unpack to."""
+"""Bytes at most that a byte of a packed file unpacks to; of real text it is 3 to 30.
+
+However small a file is, it may unpack to :data:`MAX_LINE`.
+"""
 
 
 class _Watched(io.RawIOBase):
@@ -51,18 +52,23 @@ class _Watched(io.RawIOBase):
         self._in_line = after if breaks else self._in_line + len(chunk)
 
 
+def most_unpacked(path: Path) -> int:
+    """Bytes that a file may unpack to."""
+    return max(MAX_LINE, MAX_UNPACKED * path.stat().st_size)
+
+
 @contextmanager
 def open_text(path: Path) -> Iterator[BinaryIO]:
     """Opens a text file, unpacked if its name ends in ``.gz``, to be parsed.
 
     Raises:
         ValueError: If the file cannot be read, be it that it is cut off or no text,
-            that it unpacks to more than :data:`MAX_UNPACKED` times its size (and
-            :data:`SMALL`), that a line is longer than :data:`MAX_LINE`, or whatever
-            else is found in the body of the ``with`` statement.
+            that it unpacks to more than :func:`most_unpacked`, that a line is longer
+            than :data:`MAX_LINE`, or whatever else is found in the body of the ``with``
+            statement.
     """
     opener = gzip.open if path.suffix == ".gz" else open
-    most = max(SMALL, MAX_UNPACKED * path.stat().st_size)
+    most = most_unpacked(path)
     try:
         with opener(path, "rb") as file:
             yield io.BufferedReader(_Watched(file, most), 2**18)

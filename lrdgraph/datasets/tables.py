@@ -9,7 +9,7 @@ from torch_geometric.data import HeteroData
 
 from lrdgraph.datasets.assemble import assemble
 from lrdgraph.datasets.cleaning import join_text
-from lrdgraph.datasets.reading import MAX_UNPACKED, SMALL, open_text, read_lines
+from lrdgraph.datasets.reading import most_unpacked, open_text, read_lines
 
 Table = pd.DataFrame | str | Path
 
@@ -35,7 +35,7 @@ def from_tables(
     A file is read by its name: ``.csv`` (commas), ``.tsv`` (tabs), ``.jsonl`` or
     ``.json`` (an object a line) and ``.parquet``; all but the last may be zipped
     (``.gz``). Ids are taken as they are written (``007`` is not ``7``). A file that
-    unpacks to more than 200 times its size (and 64 MiB), or that has a line of more
+    unpacks to more than 200 times its size (and 16 MiB), or that has a line of more
     than 16 MiB, is refused before it fills the memory.
 
     .. code-block:: python
@@ -158,7 +158,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
             sum(group.total_byte_size for group in groups),
             8 * about.num_rows * about.num_columns,
         )
-        if unpacked > max(SMALL, MAX_UNPACKED * path.stat().st_size):
+        if unpacked > most_unpacked(path):
             raise ValueError(f"unpacked, it has {unpacked >> 20} MiB")
         return pd.read_parquet(path)
     except Exception as error:  # parsers raise whatever they like
