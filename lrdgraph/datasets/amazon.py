@@ -106,7 +106,8 @@ class AmazonReviews(SharedValueDataset):
         cache: Folder of the stored result.
 
     Raises:
-        ValueError: If the release is unknown or a file is not what it should be.
+        ValueError: If the release is unknown, the name is none of a file, or a file is
+            not what it should be.
         FileNotFoundError: If a raw file is missing and cannot be downloaded.
     """
 
@@ -125,6 +126,11 @@ class AmazonReviews(SharedValueDataset):
         if release not in _RELEASES:
             raise ValueError(
                 f"'release' needs to be one of {list(_RELEASES)} (got {release!r})"
+            )
+        if not re.fullmatch(r"[\w-]+", name):
+            raise ValueError(
+                "'name' needs to be a category as spelt in the file names "
+                f"(got {name!r})"
             )
         self.name = name
         self.release = release
