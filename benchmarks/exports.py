@@ -25,17 +25,17 @@ NUM_ITEMS, NUM_NEIGHBORS = 50_000, 20
 OTHERS = ("nothing", "to_frame", "to_data", "to_networkx")
 
 
-def make_graph() -> LatentRelationGraph:
+def make_graph(num_items: int = NUM_ITEMS) -> LatentRelationGraph:
     """Items with texts of the usual length, and two observed relations of each pair."""
     data = HeteroData()
-    data["item"].num_nodes = NUM_ITEMS
-    data["item"].id = [f"B{index:09d}" for index in range(NUM_ITEMS)]
+    data["item"].num_nodes = num_items
+    data["item"].id = [f"B{index:09d}" for index in range(num_items)]
     rest = "Refill Cartridge for Lorick & Sons Gravel Printer, ZR-82, “Green”, 3-Pack"
-    data["item"].text = [f"{rest} {index}" for index in range(NUM_ITEMS)]
-    data["item"].x = torch.randn(NUM_ITEMS, 64)
-    source = torch.arange(NUM_ITEMS).repeat_interleave(NUM_NEIGHBORS)
-    step = torch.arange(1, NUM_NEIGHBORS + 1).repeat(NUM_ITEMS)
-    pairs = torch.stack([source, (source + step) % NUM_ITEMS])
+    data["item"].text = [f"{rest} {index}" for index in range(num_items)]
+    data["item"].x = torch.randn(num_items, 64)
+    source = torch.arange(num_items).repeat_interleave(NUM_NEIGHBORS)
+    step = torch.arange(1, NUM_NEIGHBORS + 1).repeat(num_items)
+    pairs = torch.stack([source, (source + step) % num_items])
     data["item", "text_knn", "item"].edge_index = pairs[:, step <= NUM_NEIGHBORS // 2]
     data["item", "also_bought", "item"].edge_index = pairs[:, step > NUM_NEIGHBORS // 2]
     return LatentRelationGraph(data, num_latent=8)

@@ -18,6 +18,7 @@ from lrdgraph.data.sequences import Question
 from lrdgraph.health import health
 from lrdgraph.metrics import rank_among, rank_of_target, ranking_metrics
 from lrdgraph.models import LRDRec, Popularity, SASRec
+from lrdgraph.resuming import RandomState, WholeCheckpoints
 from lrdgraph.typing import Batch
 
 MONITOR = "val/NDCG@10"
@@ -203,7 +204,8 @@ def make_trainer(
         max_epochs=max_epochs,
         # The last epoch is written after the best one, to know of it when resumed;
         # ``save_last`` would only write the epochs that are better.
-        callbacks=[WeightAverage(), stopping, best, last],
+        callbacks=[WeightAverage(), RandomState(), stopping, best, last],
+        plugins=[WholeCheckpoints()],
         devices=1,
         logger=False,
         enable_progress_bar=progress,
@@ -228,7 +230,8 @@ def fit(trainer: Trainer, task: NextItem, datamodule: SequenceDataModule) -> Non
     """Train, and leave the weights of the best epoch in ``task.model``.
 
     A run that was interrupted goes on after its last whole epoch when it is called
-    again with a trainer of the same folder. One that is over is not trained again.
+    again with a trainer of the same folder, to the same weights as if it had not been.
+    One that is over is not trained again.
 
     Args:
         trainer: A trainer from :func:`make_trainer`.

@@ -39,6 +39,7 @@ RIM = {
     "lrdgraph/averaging.py",
     "lrdgraph/cli/resuming.py",
     "lrdgraph/data/datamodule.py",
+    "lrdgraph/resuming.py",
     "lrdgraph/tasks.py",
 }
 HEAVY = {

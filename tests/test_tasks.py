@@ -6,7 +6,6 @@ import pytest
 import torch
 from pytorch_lightning import Callback, Trainer, seed_everything
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from lrdgraph import LatentRelationGraph
 from lrdgraph.data.datamodule import SequenceDataModule
@@ -29,16 +28,9 @@ def _quiet() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
 
 
-class InOrder(SequenceDataModule):
-    """Training batches in the order of users, so that no random number decides it."""
-
-    def train_dataloader(self) -> DataLoader:
-        return DataLoader(self.windows, self.batch_size, collate_fn=lambda batch: batch)
-
-
 @pytest.fixture(scope="module")
 def module() -> SequenceDataModule:
-    return InOrder(tiny_shop(num_users=400), LENGTH, batch_size=128)
+    return SequenceDataModule(tiny_shop(num_users=400), LENGTH, batch_size=128)
 
 
 class Worsening(NextItem):
@@ -67,16 +59,12 @@ def measure(trainer: Trainer, task: NextItem, module: SequenceDataModule) -> dic
 class Recorder(Callback):
     """Remembers validation metrics and the state of the random generator by epoch."""
 
-    def __init__(self, random: dict[int, Tensor] | None = None) -> None:
+    def __init__(self) -> None:
         self.scores: dict[int, float] = {}
         self.random: dict[int, Tensor] = {}
-        self.given = random or {}
 
     def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
-        epoch = trainer.current_epoch
-        if epoch in self.given and not self.random:
-            torch.set_rng_state(self.given[epoch])
-        self.random.setdefault(epoch, torch.get_rng_state())
+        self.random.setdefault(trainer.current_epoch, torch.get_rng_state())
 
     def on_validation_end(self, trainer: Trainer, *_: Any) -> None:
         self.scores[trainer.current_epoch] = float(trainer.callback_metrics[MONITOR])
@@ -87,7 +75,6 @@ def run(
     module: SequenceDataModule,
     max_epochs: int,
     task: NextItem | None = None,
-    random: dict[int, Tensor] | None = None,
     patience: int = 5,
 ) -> tuple[NextItem, Recorder, Trainer]:
     task = make_task() if task is None else task
@@ -95,7 +82,7 @@ def run(
     trainer = make_trainer(
         folder, max_epochs=max_epochs, patience=patience, progress=False
     )
-    recorder = Recorder(random)
+    recorder = Recorder()
     trainer.callbacks.append(recorder)
     fit(trainer, task, module)
     return task, recorder, trainer
@@ -129,14 +116,23 @@ def test_same_seed_gives_the_same_numbers(tmp_path):
 
 
 def test_interrupted_run_goes_on_as_if_it_had_not_been(whole, module, tmp_path):
-    """Random numbers aside, which a checkpoint does not hold."""
     expected, recorder, _ = whole
-    run(tmp_path, module, 3)
-    task, resumed, _ = run(tmp_path, module, 5, make_task(seed=1), recorder.random)
-    assert sorted(resumed.random) == [3, 4]
-    assert resumed.scores == {epoch: recorder.scores[epoch] for epoch in (3, 4)}
+    run(tmp_path, module, 2)
+    task, resumed, _ = run(tmp_path, module, 5, make_task(seed=1))
+    assert sorted(resumed.random) == [2, 3, 4]
+    for epoch in (2, 3, 4):
+        assert resumed.random[epoch].equal(recorder.random[epoch]), epoch
+        assert resumed.scores[epoch] == recorder.scores[epoch]
     for name, value in task.state_dict().items():
         assert value.equal(expected.state_dict()[name]), name
+
+
+def test_checkpoints_need_no_other_disk(module, tmp_path, monkeypatch):
+    """What is moved from one disk to another is half there if the run is killed."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    run(tmp_path / "run", module, 1)
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names == {"best.ckpt", "last.ckpt"}
 
 
 def test_epochs_without_improvement_are_not_repeated(module, tmp_path):
@@ -148,12 +144,12 @@ def test_epochs_without_improvement_are_not_repeated(module, tmp_path):
 
 
 def test_health_of_discovery_is_recorded_after_every_epoch(whole, module, tmp_path):
-    task, recorder, trainer = whole
+    task, *_ = whole
     assert list(task.health) == list(Health._fields)
     assert [len(values) for values in task.health.values()] == [5, 5, 5]
     assert 1 <= min(task.health["perplexity"]) <= max(task.health["perplexity"]) <= 4
     run(tmp_path, module, 3)
-    resumed, *_ = run(tmp_path, module, 5, make_task(seed=1), recorder.random)
+    resumed, *_ = run(tmp_path, module, 5, make_task(seed=1))
     assert resumed.health == task.health
 
 
@@ -242,7 +238,7 @@ def test_folder_of_other_data_or_another_program_is_refused(whole, module, tmp_p
     data = tiny_shop(num_users=400)
     data["user", "interacts", "item"].split[0] = VAL
     with pytest.raises(ValueError, match=r"data is \w+, not \w+; 1 in all"):
-        run(folder, InOrder(data, LENGTH, batch_size=128), 9)
+        run(folder, SequenceDataModule(data, LENGTH, batch_size=128), 9)
     torch.save({"state_dict": {}}, tmp_path / "last.ckpt")
     with pytest.raises(ValueError, match=r"task is None, not NextItem, "):
         run(tmp_path, module, 9)

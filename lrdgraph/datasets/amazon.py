@@ -15,7 +15,7 @@ from torch_geometric.data import HeteroData
 from lrdgraph.datasets.assemble import assemble
 from lrdgraph.datasets.base import SharedValueDataset, Transform
 from lrdgraph.datasets.cleaning import clean_text, join_text
-from lrdgraph.datasets.files import read_lines
+from lrdgraph.datasets.reading import read_lines
 
 _SNAP = "http://snap.stanford.edu/data/amazon/productGraph/categoryFiles/"
 _UCSD = "https://mcauleylab.ucsd.edu/public_datasets/data/"
@@ -106,7 +106,8 @@ class AmazonReviews(SharedValueDataset):
         cache: Folder of the stored result.
 
     Raises:
-        ValueError: If the release is unknown or a file is not what it should be.
+        ValueError: If the release is unknown, the name is none of a file, or a file is
+            not what it should be.
         FileNotFoundError: If a raw file is missing and cannot be downloaded.
     """
 
@@ -125,6 +126,11 @@ class AmazonReviews(SharedValueDataset):
         if release not in _RELEASES:
             raise ValueError(
                 f"'release' needs to be one of {list(_RELEASES)} (got {release!r})"
+            )
+        if not re.fullmatch(r"[\w-]+", name):
+            raise ValueError(
+                "'name' needs to be a category as spelt in the file names "
+                f"(got {name!r})"
             )
         self.name = name
         self.release = release
@@ -176,13 +182,15 @@ def _read_reviews(path: Path, release: _Release) -> pd.DataFrame:
             users.append(intern(row[release.user]))
             items.append(intern(row[release.item]))
             times.append(row[release.time])
-        except (KeyError, TypeError) as error:
+        except (KeyError, OverflowError, TypeError) as error:
             raise ValueError(
                 f"'{path}' needs {release.user!r}, {release.item!r} and "
                 f"{release.time!r} in every line (got {row} in line {number}); is it "
                 "the file of another release?"
             ) from error
-    table = pd.DataFrame({"user": users, "item": items, "time": times})
+    # Objects, so that the door may say which id is no Unicode.
+    ids = pd.DataFrame({"user": users, "item": items}, dtype=object)
+    table = ids.assign(time=times)
     if release.ticks > 1:
         table = table.sort_values("time", kind="stable")
     return table.assign(time=table["time"] / release.ticks)
@@ -217,7 +225,7 @@ def _meta_rows(
         if release.item == "asin" and asin and asin[1] not in catalogue:
             continue  # most lines of a department's metadata, and dear to parse
         row = _parse(line, release.parse_meta, path, number)
-        if release.item not in row:
+        if not isinstance(row.get(release.item), str):
             raise ValueError(
                 f"'{path}' needs {release.item!r} in every line (got {list(row)} in "
                 f"line {number}); is it the file of another release?"
@@ -230,7 +238,7 @@ def _parse(
 ) -> dict[str, Any]:
     try:
         row = parse(line)
-    except (ValueError, SyntaxError) as error:
+    except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
         kind = "JSON" if parse is json.loads else "Python literals"
         raise ValueError(
             f"'{path}' needs to hold {kind} (got {line.strip()[:80]!r} in line "
@@ -244,20 +252,25 @@ def _describe_item(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
     title = clean_text(row.get("title"))
     if _SCRIPT in title:
         title = ""
-    path = row.get("categories") or row.get("category") or [""]
-    if isinstance(path, str):
-        path = [path]
-    if isinstance(path[0], list):  # 2014 has a list of paths: the first is the main one
-        path = path[0] or [""]
-    category = clean_text(path[-1])
+    category = _leaf(row.get("categories") or row.get("category"))
     brand = clean_text(row.get("brand") or row.get("store"))
     return join_text(title, category, brand), title, category, brand
 
 
+def _leaf(path: object) -> str:
+    """The last of a path of categories; 2014 has several, of which the first counts."""
+    while isinstance(path, list) and path:
+        path = path[0] if isinstance(path[0], list) else path[-1]
+    return clean_text(path)
+
+
 def _related(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Every observed relation of an item with the other item's id."""
-    source = row.get("related") or row
+    related = row.get("related")
+    source = related if isinstance(related, dict) else row
     for relation, names in _RELATIONS.items():
         for name in names:
-            for other in source.get(name) or ():
-                yield relation, other
+            others = source.get(name)
+            for other in others if isinstance(others, list) else ():
+                if isinstance(other, str):
+                    yield relation, other

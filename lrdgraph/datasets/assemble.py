@@ -62,13 +62,13 @@ def assemble(
 
     Raises:
         ValueError: If a column or an id is missing, a time is no time, a relation is
-            called ``'none'``, an attribute ``'id'``, ``'x'`` or ``'num_nodes'``, or if
-            there is no interaction at all.
+            called ``'none'``, an attribute ``'id'``, ``'x'``, ``'num_nodes'`` or
+            anything with an underscore in front, or if there is no interaction at all.
     """
     _require_columns(interactions, "interactions", ("user", "item", "time"))
     _require_columns(items, "items", ("item", "text", *shared))
-    if taken := sorted(_TAKEN.intersection(items.columns)):
-        raise ValueError(f"'items' needs attributes with other names than {taken}")
+    if wrong := [name for name in items.columns if not _is_attribute(name)]:
+        raise ValueError(f"'items' needs attributes with other names than {wrong}")
     if len(interactions) == 0:
         raise ValueError("'interactions' needs at least one row (got 0)")
     items = _describe_items(items, interactions)
@@ -130,7 +130,15 @@ def _alphabetical(
     return rank[code]
 
 
+def _is_attribute(name: object) -> bool:
+    """Whether PyG can hold a column of this name; one with ``_`` is its own."""
+    return isinstance(name, str) and name[:1] != "_" and name not in _TAKEN
+
+
 def _require_columns(table: pd.DataFrame, name: str, columns: Iterable[str]) -> None:
+    if not table.columns.is_unique:
+        twice = table.columns[table.columns.duplicated()].unique().tolist()
+        raise ValueError(f"'{name}' needs each column once (got {twice} again)")
     missing = [column for column in columns if column not in table.columns]
     if missing:
         raise ValueError(

@@ -8,6 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+_HUGE_ENTITY = re.compile(r"&#\d{9,};?")  # no character; too large a number for Python
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _LARGEST_SECONDS = 1e11  # year 5138: anything later is a time in milliseconds
 
 
@@ -15,10 +17,15 @@ def clean_text(text: object) -> str:
     """Drops HTML tags, unescapes HTML entities and collapses whitespace.
 
     A number is written out, a list is joined with commas, and what is missing (``None``
-    or NaN) or of any other kind becomes ``''``.
+    or NaN) or of any other kind becomes ``''``. Halves of surrogate pairs are united,
+    or replaced where the other half is missing.
     """
     if isinstance(text, str):
-        return " ".join(html.unescape(_TAG.sub(" ", text)).split())
+        readable = html.unescape(_HUGE_ENTITY.sub(" ", _TAG.sub(" ", text)))
+        if _SURROGATE.search(readable):
+            halves = readable.encode("utf-16", "surrogatepass")
+            readable = halves.decode("utf-16", "replace")
+        return " ".join(readable.split())
     if isinstance(text, list | tuple | np.ndarray):
         return ", ".join(filter(None, map(clean_text, text)))
     if isinstance(text, int | float | np.number) and np.isfinite(text):
@@ -42,9 +49,9 @@ def as_ids(column: pd.Series, table: str) -> pd.Categorical:
         A categorical of shape ``[len(column)]`` whose categories are the distinct ids.
 
     Raises:
-        ValueError: If an id is missing or empty.
+        ValueError: If an id is missing, empty, no valid Unicode, or a list or the like.
     """
-    codes, distinct = pd.factorize(column)
+    codes, distinct = pd.factorize(scalars(column))
     names = np.array([_as_id(value) for value in distinct], dtype=object)
     missing = (codes < 0) | np.isin(codes, np.flatnonzero(names == ""))
     if missing.any():
@@ -57,15 +64,24 @@ def as_ids(column: pd.Series, table: str) -> pd.Categorical:
     return pd.Categorical.from_codes(merged[codes], categories=pd.Index(categories))
 
 
+def scalars(column: pd.Series) -> pd.Series:
+    """The column with a list, or whatever else is no single value, as missing."""
+    if column.dtype != object:
+        return column
+    return column.where(column.map(pd.api.types.is_scalar), None)
+
+
 def value_at(column: pd.Series, row: int) -> str:
     """What an error says was got in a row: the value as Python writes it."""
     return repr(column.iloc[[row]].to_list()[0])
 
 
 def _as_id(value: object) -> str:
+    """A value as an id, ``''`` if it is none."""
     if isinstance(value, float | np.floating) and value.is_integer():
         value = int(value)
-    return str(value).strip()
+    name = str(value).strip()
+    return "" if _SURROGATE.search(name) else name
 
 
 def as_seconds(column: pd.Series, table: str) -> NDArray[np.int64]:
@@ -77,16 +93,26 @@ def as_seconds(column: pd.Series, table: str) -> NDArray[np.int64]:
     Raises:
         ValueError: If a time is missing, negative, not a time, or in milliseconds.
     """
+    given, column = column, scalars(column)
+    if column.dtype == object:
+        column = column.map(_float_if_huge)
     numbers = pd.to_numeric(column, errors="coerce")
     if pd.api.types.is_datetime64_any_dtype(column) or numbers.isna().all():
         moment = pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")
-        numbers = (moment - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
+        numbers = (moment - pd.Timestamp(0, tz="UTC").as_unit("s")).dt.total_seconds()
     seconds = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
     wrong = ~((seconds >= 0) & (seconds < _LARGEST_SECONDS))
     if wrong.any():
         row = int(wrong.argmax())
         raise ValueError(
             f"'{column.name}' needs to be non-negative seconds in {table} "
-            f"(got {value_at(column, row)} in row {row})"
+            f"(got {value_at(given, row)} in row {row})"
         )
     return seconds.astype(np.int64)
+
+
+def _float_if_huge(value: object) -> object:
+    """A number that is beyond all times as infinity: it may have any number of bits."""
+    if isinstance(value, int) and abs(value) > _LARGEST_SECONDS:
+        return float("inf")
+    return value

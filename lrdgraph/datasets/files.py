@@ -1,6 +1,5 @@
-"""Raw files: found, downloaded, read line by line, written at once or not at all."""
+"""Files: found, downloaded, written at once or not at all."""
 
-import gzip
 import hashlib
 import os
 import shutil
@@ -39,25 +38,6 @@ def download(url: str, path: Path) -> None:
             shutil.copyfileobj(answer, file)
             if expected is not None and file.tell() != int(expected):
                 raise OSError(f"got {file.tell()} of {expected} bytes")
-
-
-def read_lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
-    """Yields the non-empty lines of a text file, unzipped if its name ends in ``.gz``.
-
-    Raises:
-        ValueError: If the file is no gzip file, is cut off or has another encoding.
-    """
-    opener = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(path, "rt", encoding=encoding) as file:
-            for line in file:
-                if not line.isspace():
-                    yield line
-    except (EOFError, gzip.BadGzipFile, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"'{path}' needs to be a complete file in {encoding} ({error}); "
-            "fetch it again"
-        ) from error
 
 
 def is_writable(folder: Path) -> bool:

@@ -10,7 +10,7 @@ from torch_geometric.data import HeteroData
 
 from lrdgraph.datasets.assemble import assemble
 from lrdgraph.datasets.base import SharedValueDataset
-from lrdgraph.datasets.files import read_lines
+from lrdgraph.datasets.reading import open_text, read_lines
 from lrdgraph.datasets.shared import shared_value_pairs
 
 _GENRES_100K = (  # in the order of the flags in u.item
@@ -105,9 +105,10 @@ def _read_ratings(path: Path) -> pd.DataFrame:
         ("\t", [0, 1, 3]) if path.name == "u.data" else (":", [0, 2, 6])
     )
     try:
-        table = pd.read_csv(
-            path, sep=separator, header=None, usecols=columns, dtype=int
-        )
+        with open_text(path) as file:
+            table = pd.read_csv(
+                file, sep=separator, header=None, usecols=columns, dtype=int
+            )
     except ValueError as error:
         raise ValueError(
             f"'{path}' needs user, item, rating and time in integers ({error})"
@@ -153,6 +154,12 @@ def _read_triples(path: Path) -> pd.DataFrame:
     if not rows or rows[0] != ["head", "relation", "tail"]:
         got = rows[0] if rows else "an empty file"
         raise ValueError(f"'{path}' needs the columns head, relation, tail (got {got})")
+    for number, row in enumerate(rows, start=1):
+        if len(row) != 3:
+            raise ValueError(
+                f"'{path}' needs three fields, separated by tabs, in every line "
+                f"(got {len(row)} in line {number})"
+            )
     return pd.DataFrame(rows[1:], columns=rows[0])
 
 
@@ -184,10 +191,10 @@ def _shared_relations(
     shared: pd.DataFrame, movies: pd.Series, max_partners: int
 ) -> list[pd.DataFrame]:
     """Triples ``same_<kind>`` between the movies that share an entity."""
-    ids = movies.to_numpy()
+    ids = movies.drop_duplicates().to_numpy()
     tables = []
     for kind, group in shared.groupby("kind", sort=False):
-        item = pd.Index(movies).get_indexer(pd.Index(group["item"]))
+        item = pd.Index(ids).get_indexer(pd.Index(group["item"]))
         value, _ = pd.factorize(group["entity"])
         head, tail = shared_value_pairs(
             item.astype(np.int64), value.astype(np.int64), max_partners

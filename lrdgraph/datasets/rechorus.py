@@ -1,6 +1,7 @@
 """Datasets in the folder format of ReChorus, with their own split and negatives."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from torch_geometric.data import HeteroData
 from lrdgraph.datasets.assemble import assemble
 from lrdgraph.datasets.base import SharedValueDataset
 from lrdgraph.datasets.cleaning import value_at
-from lrdgraph.datasets.files import read_lines
+from lrdgraph.datasets.reading import open_text, read_lines
 from lrdgraph.typing import TEST, TRAIN, VAL
 
 _PARTS = {"train.csv": TRAIN, "dev.csv": VAL, "test.csv": TEST}
@@ -103,7 +104,11 @@ class ReChorus(SharedValueDataset):
         path = self._optional("item_meta.csv")
         if path is None:
             return pd.DataFrame(index=pd.Index([], dtype=np.int64))
-        return _read_table(path, ("item_id",)).set_index("item_id")
+        meta = _read_table(path, ("item_id",)).set_index("item_id")
+        if meta.index.has_duplicates:
+            twice = meta.index[meta.index.duplicated()][0]
+            raise ValueError(f"'{path}' needs one row an item (got {twice} again)")
+        return meta
 
     def _read_item_ids(self) -> "pd.Series[str]":
         """The items' own ids by their number."""
@@ -112,11 +117,14 @@ class ReChorus(SharedValueDataset):
             return pd.Series(dtype=object, index=pd.Index([], dtype=np.int64))
         rows = [line.rstrip("\n").split("\t") for line in read_lines(path)]
         for number, row in enumerate(rows, start=1):
-            if len(row) != 2 or not row[1].isdigit():
+            if len(row) != 2 or not re.fullmatch(r"\d{1,18}", row[1]):
                 raise ValueError(
                     f"'{path}' needs an id and a number (got {row} in line {number})"
                 )
-        return pd.Series({int(number): name for name, number in rows}, dtype=object)
+        names = pd.Series({int(number): name for name, number in rows}, dtype=object)
+        if len(names) < len(rows) or names.duplicated().any():
+            raise ValueError(f"'{path}' needs each id and each number once")
+        return names
 
     def _describe_items(self, ids: pd.Series, meta: pd.DataFrame) -> pd.DataFrame:
         path = self._optional("*.text")
@@ -135,7 +143,8 @@ def _read_part(path: Path) -> pd.DataFrame:
 
 
 def _read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    table = pd.read_csv(path, sep="\t")
+    with open_text(path) as file:
+        table = pd.read_csv(file, sep="\t")
     missing = [column for column in columns if column not in table.columns]
     if missing:
         raise ValueError(
@@ -156,14 +165,14 @@ def _prefixed(meta: pd.DataFrame, prefix: str) -> list[str]:
     return [column for column in meta.columns if column.startswith(prefix)]
 
 
-def _lists(column: pd.Series, source: str) -> list[list[int]]:
+def _lists(column: pd.Series, source: str) -> list[NDArray[np.int64]]:
     """Lists of integers from text like ``'[3, 14, 15]'``."""
     parsed = []
     for row, text in enumerate(column):
         try:
-            numbers = json.loads(text)
-            parsed.append([int(number) for number in numbers])
-        except (TypeError, ValueError) as error:
+            numbers = [int(number) for number in json.loads(text)]
+            parsed.append(np.array(numbers, dtype=np.int64))
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise ValueError(
                 f"'{column.name}' needs a list of integers in {source} "
                 f"(got {text!r:.60} in row {row})"

@@ -1,5 +1,6 @@
 """The user's own tables, from files or data frames, in one call."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,11 +9,13 @@ from torch_geometric.data import HeteroData
 
 from lrdgraph.datasets.assemble import assemble
 from lrdgraph.datasets.cleaning import join_text
+from lrdgraph.datasets.reading import most_unpacked, open_text, read_lines
 
 Table = pd.DataFrame | str | Path
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _JSON_LINES = (".jsonl", ".json")
+_MISSING = ["", "NA", "N/A", "NaN", "nan", "None", "null", "NULL"]
 
 
 def from_tables(
@@ -31,7 +34,9 @@ def from_tables(
 
     A file is read by its name: ``.csv`` (commas), ``.tsv`` (tabs), ``.jsonl`` or
     ``.json`` (an object a line) and ``.parquet``; all but the last may be zipped
-    (``.gz``). Ids are taken as they are written (``007`` is not ``7``).
+    (``.gz``). Ids are taken as they are written (``007`` is not ``7``). A file that
+    unpacks to more than 200 times its size (and 16 MiB), or that has a line of more
+    than 16 MiB, is refused before it fills the memory.
 
     .. code-block:: python
 
@@ -132,20 +137,61 @@ def read_table(table: Table, name: str, text_columns: Sequence[str]) -> pd.DataF
     if not path.exists():
         raise FileNotFoundError(f"'{name}' is missing: there is no file '{path}'")
     kind = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
-    try:
-        return _read_file(path, kind, text_columns)
-    except (EOFError, OSError, ValueError) as error:
-        raise ValueError(f"'{name}' cannot be read from '{path}': {error}") from error
-
-
-def _read_file(path: Path, kind: str, text_columns: Sequence[str]) -> pd.DataFrame:
-    if kind in _SEPARATORS:
-        return pd.read_csv(
-            path, sep=_SEPARATORS[kind], dtype=dict.fromkeys(text_columns, str)
+    if kind == ".parquet":
+        return _read_parquet(path)
+    if kind not in (*_SEPARATORS, *_JSON_LINES):
+        known = [*_SEPARATORS, *_JSON_LINES, ".parquet"]
+        raise ValueError(
+            f"'{name}' needs a file whose name ends in one of {known} (got '{path}')"
         )
     if kind in _JSON_LINES:
-        return pd.read_json(path, lines=True, dtype=False, convert_dates=False)
-    if kind == ".parquet":
+        return _read_json_lines(path)
+    return _read_csv(path, _SEPARATORS[kind], text_columns)
+
+
+def _read_csv(path: Path, separator: str, text_columns: Sequence[str]) -> pd.DataFrame:
+    """The table; an id may be ``'NA'``, and whatever else reads so is missing."""
+    with open_text(path) as file:
+        columns = pd.read_csv(file, sep=separator, nrows=0).columns
+    with open_text(path) as file:
+        return pd.read_csv(
+            file,
+            sep=separator,
+            dtype=dict.fromkeys(text_columns, str),
+            keep_default_na=False,
+            na_values=dict.fromkeys(columns.difference([*text_columns]), _MISSING),
+        )
+
+
+def _read_json_lines(path: Path) -> pd.DataFrame:
+    rows = []
+    for number, line in enumerate(read_lines(path), start=1):
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
+        if not isinstance(row, dict):
+            raise ValueError(
+                f"'{path}' needs a JSON object in every line "
+                f"(got {line.strip()[:80]!r} in line {number})"
+            )
+        rows.append(row)
+    return pd.DataFrame(rows, dtype=object)
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    """The table, unless the file itself says that it is out of all proportion."""
+    from pyarrow import parquet
+
+    try:
+        about = parquet.read_metadata(path)
+        groups = map(about.row_group, range(about.num_row_groups))
+        unpacked = max(
+            sum(group.total_byte_size for group in groups),
+            8 * about.num_rows * about.num_columns,
+        )
+        if unpacked > most_unpacked(path):
+            raise ValueError(f"unpacked, it has {unpacked >> 20} MiB")
         return pd.read_parquet(path)
-    known = [*_SEPARATORS, *_JSON_LINES, ".parquet"]
-    raise ValueError(f"the name needs to end in one of {known} (got {kind!r})")
+    except Exception as error:  # parsers raise whatever they like
+        raise ValueError(f"'{path}' cannot be read: {error}") from error

@@ -65,12 +65,12 @@ def test_own_split():
 def test_file_of_another_kind(tmp_path):
     path = tmp_path / "interactions.xlsx"
     path.touch()
-    with pytest.raises(ValueError, match=r"'interactions' .*'\.csv'.*got '\.xlsx'"):
+    with pytest.raises(ValueError, match=r"'interactions' .*'\.csv'.*got '.*\.xlsx'"):
         from_tables(path, ITEMS)
 
 
 def test_cut_off_file_is_named(tmp_path):
     path = tmp_path / "items.csv.gz"
     path.write_bytes(gzip.compress(b"item_id,title\n1,pen\n" * 100)[:-20])
-    with pytest.raises(ValueError, match=r"'items' cannot be read from .*items\.csv"):
+    with pytest.raises(ValueError, match=r"items\.csv\.gz' cannot be read: .*ended"):
         from_tables(INTERACTIONS, path)
