@@ -8,6 +8,7 @@ from latex2mathml.converter import convert
 ROLE = re.compile(r":(?:class|func|meth|mod|attr|data):`(~?)([\w.]+)`")
 FORMULA = re.compile(r"\.\. math::((?:[^\n]+|\n(?=[ \n]*[ ]{4}\S))+)")
 TERM = re.compile(r"^(``.*)\n(?=    \S)", re.MULTILINE)
+METHOD = re.compile(r"(?:classmethod\()?(\w+\.\w+)\)?")  # save = convert.save
 CODE = re.compile(r"\.\. code-block:: python\n\n((?:    [^\n]*\n|\n)+)")
 
 
@@ -62,6 +63,11 @@ def rewrite(scope: griffe.Object) -> None:
     """Rewrites the docstring of an object and of whatever it holds."""
     if scope.docstring:
         scope.docstring.value = to_markdown(scope.docstring.value, scope)
+    elif "class-attribute" in scope.labels and (
+        method := METHOD.fullmatch(str(scope.value))
+    ):
+        text = f"The function {link(method[1], False, scope.parent)}, as a method."
+        scope.docstring = griffe.Docstring(text, parent=scope)
     for member in scope.members.values():
         if not member.is_alias:
             rewrite(member)

@@ -139,7 +139,12 @@ def test_own_parts(folder):
     names, printed = run("docs/extend.md")
     contracts = re.findall(r"`(\w+Contract)`", PAGES["docs/extend.md"])
     assert len(run_contracts(names)) == len(contracts) == 4
-    assert printed.count("Recommendation(item=") == 2
+    assert printed.count("Recommendation(item=") == 1
+
+
+def test_from_csv(folder):
+    run("docs/csv.md")
+    assert Path("recommendations.parquet").exists()
 
 
 def test_every_page_with_python_is_run():
