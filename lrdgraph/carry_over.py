@@ -9,6 +9,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from lrdgraph.fair_share import give_fair_share
 from lrdgraph.graph import LatentRelationGraph
 
 if TYPE_CHECKING:
@@ -64,7 +65,9 @@ def with_items(
 ) -> LRDRec:
     """The same model with items that arrived later, known by their texts alone.
 
-    They can be recommended, and recommended after, at once.
+    They can be recommended, and recommended after, at once, with a bias that gives
+    them their share of places (see
+    :func:`~lrdgraph.fair_share.give_fair_share`).
 
     Args:
         model: The model, which is left as it is.
@@ -80,7 +83,9 @@ def with_items(
     trend = None if model.trend is None else model.trend.trend
     if trend is not None:  # nothing was bought yet of what is new
         trend = torch.cat([trend, trend.new_zeros(len(ids), *trend.shape[1:])])
-    return over(model, graph, trend)
+    other = over(model, graph, trend)
+    give_fair_share(other, model.num_items)
+    return other
 
 
 def _check(model: LRDRec, graph: LatentRelationGraph, trend: Tensor | None) -> None:

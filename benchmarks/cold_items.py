@@ -1,0 +1,249 @@
+"""Items that arrive after training, known by their texts alone.
+
+    python benchmarks/cold_items.py --dataset office --root DIR --seeds 0 1 2 \
+        --out benchmarks/results/cold.json
+
+Models are trained without a tenth of the items, which then join by their texts: see
+arriving.py for the protocol. ``--part validation`` holds out another tenth, and asks
+validation questions of the others; choices are made there. Pairs come from texts and
+training histories alone. A row of the JSON is not run again.
+"""
+
+import logging
+import warnings
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from arriving import Shop, hold_out, warm_questions
+from next_item import (
+    TEXT_MODEL,
+    build,
+    configure,
+    train,
+)
+from pytorch_lightning import seed_everything
+from record import read, write
+from torch import Tensor, nn
+
+from lrdgraph.data.sequences import Question
+from lrdgraph.datasets import AmazonReviews, PlantedRelations, ReChorus
+from lrdgraph.fair_share import give_fair_share
+from lrdgraph.metrics import rank_of_target, ranking_metrics
+from lrdgraph.models import LRDRec, Popularity, SASRec
+from lrdgraph.text import TextEncoder, VectorCache, packaged_model
+from lrdgraph.typing import TEST, VAL
+
+PARTS = {"test": TEST, "validation": VAL}
+DATASETS = {
+    "planted": lambda root: PlantedRelations(),
+    "office": lambda root: ReChorus(root),
+    "beauty": lambda root: AmazonReviews(root, "Beauty", "2014"),
+}
+MODELS = ("lrdrec", "sasrec-text-only", "text-knn", "popularity")
+COLUMNS = (
+    ("cold", "all", "HR@10"),
+    ("cold", "all", "NDCG@10"),
+    ("cold", "cold", "HR@10"),
+    ("cold", "cold", "NDCG@10"),
+    ("warm", "before", "NDCG@10"),
+    ("warm", "warm", "NDCG@10"),
+    ("warm", "all", "NDCG@10"),
+)
+MAIN = COLUMNS[1]
+LENGTHS = (1, 2, 3, 5, 20)  # last items of a history that text neighbours are sought of
+
+
+class TextNeighbours(nn.Module):
+    """Ranks by the cosine of a text and the mean of the last ones of the history."""
+
+    def __init__(self, x: Tensor, length: int) -> None:
+        super().__init__()
+        self.unit, self.length = F.normalize(x), length
+
+    def item_states(self) -> Tensor:
+        """Text vectors of length one, ``[N, C]``."""
+        return self.unit
+
+    def forward(self, history: Tensor, states: Tensor) -> Tensor:
+        """Scores of the catalogue after ``history [B, L]``, with shape ``[B, N]``."""
+        padded = F.pad(states, (0, 0, 0, 1))
+        return padded[history[:, -self.length :]].sum(1) @ states.T
+
+
+def grow(net: SASRec, x: Tensor, config: dict) -> SASRec:
+    """SASRec on texts, with the items that arrive, like LRDRec.with_items."""
+    num_warm, num_new = net.num_items, len(x) - net.num_items
+    options = {k: config[k] for k in ("max_length", "num_layers", "dropout")}
+    grown = SASRec(len(x), config["hidden_channels"], x=x, **options)
+    state = net.state_dict()
+    state["id.weight"] = F.pad(state["id.weight"], (0, 0, 0, num_new))
+    state["bias"] = F.pad(state["bias"], (0, num_new), value=float(net.bias.mean()))
+    grown.load_state_dict(state)
+    give_fair_share(grown, num_warm)
+    return grown
+
+
+@torch.no_grad()
+def ranks(
+    model: nn.Module, questions: Sequence[Question], among: slice
+) -> dict[str, float]:
+    """Metrics of the ranking among some of the items, over all questions."""
+    model.eval()
+    states, found = model.item_states(), []
+    for question in questions:
+        scores = torch.full((len(question["target"]), states.size(0)), -torch.inf)
+        scores[:, among] = model(question["history"], states)[:, among]
+        seen = question["seen_row"], question["seen_item"]
+        found.append(rank_of_target(scores, question["target"], seen))
+    return ranking_metrics(torch.cat(found))
+
+
+def figures(before: nn.Module, after: nn.Module, shop: Shop, args: Namespace) -> dict:
+    """Metrics of known items before and after others arrive, and of these."""
+    options = (shop, PARTS[args.part], args.max_length)
+    known, everything = slice(0, shop.num_warm), slice(None)
+    warm = warm_questions(*options, shop.num_items)
+    alone = warm_questions(*options, shop.num_warm)
+    return {
+        "cold": {
+            "all": ranks(after, shop.cold, everything),
+            "cold": ranks(after, shop.cold, slice(shop.num_warm, None)),
+        },
+        "warm": {
+            "before": ranks(before, alone, known),
+            "warm": ranks(after, warm, known),
+            "all": ranks(after, warm, everything),
+        },
+    }
+
+
+def vectors(shop: Shop, args: Namespace) -> Tensor:
+    """Text vectors of all items, those that arrive made like those of the others."""
+    x = encoder(args)(shop.texts)
+    for step in shop.warm["item"].vector_steps:
+        x = step(x)
+    return torch.cat([shop.warm["item"].x, x])
+
+
+def encoder(args: Namespace) -> VectorCache:
+    """What makes text vectors."""
+    return VectorCache(TextEncoder(packaged_model(TEXT_MODEL)), args.cache)
+
+
+def best_length(shop: Shop, args: Namespace) -> int:
+    """Number of last items with which text neighbours are best."""
+    x = vectors(shop, args)
+    found = [
+        ranks(TextNeighbours(x, n), shop.cold, slice(None))["NDCG@10"] for n in LENGTHS
+    ]
+    return LENGTHS[found.index(max(found))]
+
+
+def models(
+    shop: Shop, model: str, config: dict, args: Namespace
+) -> tuple[nn.Module, nn.Module, int]:
+    """The model before and after items arrive, and how many epochs it was trained."""
+    if model == "popularity":
+        count = shop.warm["item"]["count"]
+        return Popularity(count), Popularity(F.pad(count, (0, len(shop.ids)))), 0
+    x = vectors(shop, args)
+    if model == "text-knn":
+        length = config["num_last"]
+        return TextNeighbours(x[: shop.num_warm], length), TextNeighbours(x, length), 0
+    net = build("lrdrec" if model == "lrdrec" else "sasrec-text", shop.warm, config)
+    if model == "sasrec-text-only":
+        nn.init.zeros_(net.id.weight).requires_grad_(False)
+    _, _, trainer, _ = train(net, shop.warm, config, not args.no_progress)
+    if isinstance(net, LRDRec):
+        grown = net.with_items(shop.ids, shop.texts, encoder(args))
+    else:
+        grown = grow(net, x, config)
+    return net, grown, trainer.current_epoch
+
+
+def table(rows: list[dict]) -> str:
+    """Means over seeds, and how far each model is ahead of text neighbours."""
+    head = ["dataset", "model", "seeds", *(" ".join(c) for c in COLUMNS), "to text-knn"]
+    lines, found = [head, ["---"] * len(head)], {}
+    for row in rows:
+        found.setdefault((row["dataset"], row["model"]), []).append(row)
+    for (dataset, model), members in found.items():
+        other = found.get((dataset, "text-knn"))
+        cells = [f"{_mean(members, *column):.4f}" for column in COLUMNS]
+        ahead = "–"
+        if other:
+            ours, theirs = (_mean(m, *MAIN) for m in (members, other))
+            ahead = f"{100 * (ours / theirs - 1):+.0f} %"
+        lines.append([dataset, model, str(len(members)), *cells, ahead])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _mean(rows: list[dict], part: str, among: str, metric: str) -> float:
+    return sum(row["metrics"][part][among][metric] for row in rows) / len(rows)
+
+
+def parse() -> Namespace:
+    """Command line."""
+    parser = ArgumentParser(
+        description=__doc__, formatter_class=RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--dataset", choices=DATASETS, default="planted")
+    parser.add_argument("--root", help="folder with the raw files")
+    parser.add_argument("--model", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--part", choices=PARTS, default="test")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--max-epochs", type=int, default=100)
+    parser.add_argument("--cache", default="data/vectors", help="folder of vectors")
+    parser.add_argument("--out", type=Path, help="JSON to write (and to resume from)")
+    parser.add_argument("--no-progress", action="store_true")
+    parser.set_defaults(patience=5, num_latent=8, num_convs=1, max_length=20)
+    return parser.parse_args()
+
+
+def configured(model: str, shops: dict[str, Shop], args: Namespace) -> dict:
+    """Every choice of a row."""
+    if model == "popularity":
+        return {}
+    if model == "text-knn":
+        return {"num_last": best_length(shops["validation"], args)}
+    return configure(args.dataset, model, args)
+
+
+def main() -> None:
+    """Run all asked rows that are not there yet."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
+    args = parse()
+    rows, data = read(args.out), DATASETS[args.dataset](args.root)[0]
+    for seed in args.seeds:
+        shops = {
+            part: hold_out(data, place, seed, args.cache, args.max_length)
+            for place, part in enumerate(PARTS)
+        }
+        shop = shops[args.part]
+        for model in args.model:
+            row = {
+                "dataset": args.dataset,
+                "part": args.part,
+                "split_hash": shop.warm.split_hash,
+                "model": model,
+                "seed": seed,
+                "config": configured(model, shops, args),
+            }
+            if any(row.items() <= done.items() for done in rows):
+                continue
+            seed_everything(seed)
+            before, after, epochs = models(shop, model, row["config"], args)
+            metrics = figures(before, after, shop, args)
+            rows.append(row | {"epochs": epochs, "metrics": metrics})
+            if args.out:
+                write(args.out, rows)
+            print(table(rows), flush=True)
+    print(f"\n{table(rows)}")
+
+
+if __name__ == "__main__":
+    main()
