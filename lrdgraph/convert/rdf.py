@@ -35,4 +35,5 @@ def write_ntriples(graph: LatentRelationGraph, edges: Edges, file: BinaryIO) -> 
 
 
 def _iri(kind: str, name: str) -> str:
-    return f"<urn:lrdgraph:{kind}:{quote(legal(name), safe='')}>"
+    encoded = quote(name.encode("utf-8", "surrogatepass"), safe="")
+    return f"<urn:lrdgraph:{kind}:{encoded}>"

@@ -55,7 +55,8 @@ def save(
         top_k: Number of edges at most that an item starts in each relation.
 
     Raises:
-        ValueError: If the name has another end.
+        ValueError: If the name has another end, or if two ids differ only in characters
+            that the format forbids (``.gexf`` and ``.graphml``: control characters).
     """
     path = Path(path)
     if path.suffix not in WRITERS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -75,4 +76,7 @@ def write_tsv(graph: LatentRelationGraph, edges: Edges, file: BinaryIO) -> None:
     doubled.
     """
     frame = triples(graph, edges, graph.ids, list(edges))
-    frame.to_csv(file, sep="\t", index=False, lineterminator="\n")
+    # A lone carriage return is quoted only where everything is.
+    lone = any("\r" in name for name in (*graph.ids, *edges))
+    quoting = csv.QUOTE_NONNUMERIC if lone else csv.QUOTE_MINIMAL
+    frame.to_csv(file, sep="\t", index=False, lineterminator="\n", quoting=quoting)

@@ -40,9 +40,22 @@ def legal(text: str) -> str:
     return _ILLEGAL.sub("", text)
 
 
+def _node_ids(graph: LatentRelationGraph) -> list[str]:
+    """The external ids, quoted; they name nodes and so need to stay apart."""
+    owner: dict[str, str] = {}
+    for name in graph.ids:
+        other = owner.setdefault(legal(name), name)
+        if other != name:
+            raise ValueError(
+                "'ids' need to differ in more than characters that XML forbids "
+                f"(got {other!r} and {name!r})"
+            )
+    return [quoteattr(legal(name)) for name in graph.ids]
+
+
 def write_graphml(graph: LatentRelationGraph, edges: Edges, file: BinaryIO) -> None:
     """Write GraphML: nodes with ``label``, edges with ``relation`` and ``weight``."""
-    ids = [quoteattr(legal(name)) for name in graph.ids]
+    ids = _node_ids(graph)
     file.write(_GRAPHML.encode())
     for item in touched(graph, edges):
         label = escape(legal(graph.texts[item]), {"\r": "&#13;"})
@@ -62,7 +75,7 @@ def write_graphml(graph: LatentRelationGraph, edges: Edges, file: BinaryIO) -> N
 
 def write_gexf(graph: LatentRelationGraph, edges: Edges, file: BinaryIO) -> None:
     """Write GEXF: nodes with ``label``, edges with ``label``, ``kind``, ``weight``."""
-    ids = [quoteattr(legal(name)) for name in graph.ids]
+    ids = _node_ids(graph)
     file.write(_GEXF.encode())
     for item in touched(graph, edges):
         label = quoteattr(legal(graph.texts[item]))

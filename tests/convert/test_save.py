@@ -10,9 +10,12 @@ import networkx as nx
 import pandas as pd
 import pytest
 import rdflib
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lrdgraph import LatentRelationGraph
 from lrdgraph.convert.save import WRITERS
+from lrdgraph.convert.xml import legal
 from lrdgraph.datasets import from_tables
 
 Triple = tuple[str, str, str]
@@ -48,7 +51,12 @@ def read_table(path: Path) -> tuple[dict[Triple, float], None]:
     if path.suffix == ".parquet":
         table = pd.read_parquet(path)
     else:
-        table = pd.read_csv(path, sep="\t", keep_default_na=False)
+        table = pd.read_csv(
+            path,
+            sep="\t",
+            keep_default_na=False,
+            dtype=dict.fromkeys(("head", "relation", "tail"), str),
+        )
     assert list(table) == ["head", "relation", "tail", "probability"]
     rows = table.itertuples(index=False)
     return {row[:3]: row.probability for row in rows}, None
@@ -86,6 +94,41 @@ def test_files_give_back_edges_and_texts(
         assert edges == pytest.approx(expected)
     if labels is not None:
         assert labels == dict(zip(awkward.ids, awkward.texts, strict=True))
+
+
+names = st.lists(
+    st.text(min_size=1, max_size=6), min_size=9, max_size=9, unique_by=legal
+)
+
+
+@each_suffix
+@settings(max_examples=25)
+@given(names, st.text(min_size=1, max_size=6))
+def test_any_ids_and_names_come_back(
+    make_graph, tmp_path_factory, suffix: str, ids: list[str], relation: str
+) -> None:
+    graph = make_graph(ids[::-1], ids)
+    graph.relations = (relation, *graph.relations[1:])
+    path = tmp_path_factory.mktemp("any") / f"relations{suffix}"
+    graph.save(path, 0.0)
+    edges, labels = READERS[suffix](path)
+    written = legal if suffix in (".gexf", ".graphml") else str
+    table = graph.to_frame(0.0)
+    rows = table.itertuples(index=False)
+    assert edges.keys() == {tuple(map(written, row[:3])) for row in rows}
+    if labels is not None:
+        texts = dict(zip(graph.ids, graph.texts, strict=True))
+        assert labels == {written(i): legal(text) for i, text in texts.items()}
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("suffix", [".gexf", ".graphml"])
+def test_items_are_not_merged_in_silence(make_graph, suffix: str, tmp_path) -> None:
+    graph = make_graph(["text"] * 6, ["a", "a\x07", "b", "c", "d", "e"])
+    with pytest.raises(
+        ValueError, match=r"'ids' need to differ .*got 'a' and 'a\\x07'"
+    ):
+        graph.save(tmp_path / f"relations{suffix}")
 
 
 @each_suffix
