@@ -9,6 +9,7 @@ ROLE = re.compile(r":(?:class|func|meth|mod|attr|data):`(~?)([\w.]+)`")
 FORMULA = re.compile(r"\.\. math::((?:[^\n]+|\n(?=[ \n]*[ ]{4}\S))+)")
 TERM = re.compile(r"^(``.*)\n(?=    \S)", re.MULTILINE)
 METHOD = re.compile(r"(?:classmethod\()?(\w+\.\w+)\)?")  # save = convert.save
+TABLE = re.compile(r"^(=+(?: +=+)+)\n.*?^\1(?=\n\n|\Z)", re.DOTALL | re.MULTILINE)
 CODE = re.compile(r"\.\. code-block:: python\n\n((?:    [^\n]*\n|\n)+)")
 
 
@@ -20,6 +21,7 @@ def to_markdown(text: str, scope: griffe.Object) -> str:
     )
     text = re.sub(r"`([^`<]+)\s<(https?://[^>]+)>`_", r"[\1](\2)", text)
     text = CODE.sub(lambda m: f"```python\n{re.sub('(?m)^    ', '', m[1])}```\n", text)
+    text = TABLE.sub(lambda m: f"```text\n{m[0]}\n```", text)
     text = TERM.sub(r"\n\1\n\n:", text)
     return ROLE.sub(lambda m: link(m[2], bool(m[1]), scope), text)
 
