@@ -42,7 +42,7 @@ DATASETS = {
     "office": lambda root: ReChorus(root),
     "beauty": lambda root: AmazonReviews(root, "Beauty", "2014"),
 }
-MODELS = ("lrdrec", "sasrec-text-only", "text-knn", "popularity")
+MODELS = ("popularity", "text-knn", "lrdrec", "sasrec-text-only")
 COLUMNS = (
     ("cold", "all", "HR@10"),
     ("cold", "all", "NDCG@10"),
