@@ -18,6 +18,7 @@ import torch
 from nbclient import NotebookClient
 
 from lrdgraph import LatentRelationGraph
+from lrdgraph.cli.parser import make_parser
 from lrdgraph.datasets import INTERACTS, PlantedRelations
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -147,6 +148,11 @@ def test_from_csv(folder):
     assert Path("recommendations.parquet").exists()
 
 
+def test_serving(folder):
+    pytest.importorskip("fastapi")
+    run("docs/serving.md")
+
+
 def test_every_page_with_python_is_run():
     pages = {page for page, text in PAGES.items() if "```python" in text}
     source = Path(__file__).read_text()
@@ -183,6 +189,8 @@ def test_commands_exist(page, command):
         script = ROOT / words[0]
         assert script.exists()
         assert {word for word in words if word.startswith("--")} <= flags(script)
+    if program == "lrdgraph":
+        make_parser().parse_args(words)  # or it exits
     if program == "pip":
         config = configparser.ConfigParser()
         config.read(ROOT / "setup.cfg")
