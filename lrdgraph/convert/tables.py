@@ -78,5 +78,10 @@ def write_tsv(graph: LatentRelationGraph, edges: Edges, file: BinaryIO) -> None:
     frame = triples(graph, edges, graph.ids, list(edges))
     # A lone carriage return is quoted only where everything is.
     lone = any("\r" in name for name in (*graph.ids, *edges))
-    quoting = csv.QUOTE_NONNUMERIC if lone else csv.QUOTE_MINIMAL
-    frame.to_csv(file, sep="\t", index=False, lineterminator="\n", quoting=quoting)
+    frame.to_csv(
+        file,
+        sep="\t",
+        index=False,
+        lineterminator="\n",
+        quoting=csv.QUOTE_NONNUMERIC if lone else csv.QUOTE_MINIMAL,
+    )

@@ -1,6 +1,7 @@
 """Readable text and whole-second times out of raw columns."""
 
 import html
+import math
 import re
 
 import numpy as np
@@ -28,8 +29,8 @@ def clean_text(text: object) -> str:
         return " ".join(readable.split())
     if isinstance(text, list | tuple | np.ndarray):
         return ", ".join(filter(None, map(clean_text, text)))
-    if isinstance(text, int | float | np.number) and np.isfinite(text):
-        return _as_id(text)
+    if isinstance(text, int | float | np.integer | np.floating):
+        return _as_id(text) if -math.inf < text < math.inf else ""
     return ""
 
 

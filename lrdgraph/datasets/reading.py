@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 MAX_LINE = 2**24
 """Bytes in a line at most."""
-MAX_UNPACKED = 200
+MAX_UNPACKED = 100
 """Bytes at most that a byte of a packed file unpacks to; of real text it is 3 to 30.
 
 However small a file is, it may unpack to :data:`MAX_LINE`.

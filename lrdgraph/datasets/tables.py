@@ -35,7 +35,7 @@ def from_tables(
     A file is read by its name: ``.csv`` (commas), ``.tsv`` (tabs), ``.jsonl`` or
     ``.json`` (an object a line) and ``.parquet``; all but the last may be zipped
     (``.gz``). Ids are taken as they are written (``007`` is not ``7``). A file that
-    unpacks to more than 200 times its size (and 16 MiB), or that has a line of more
+    unpacks to more than 100 times its size (and 16 MiB), or that has a line of more
     than 16 MiB, is refused before it fills the memory.
 
     .. code-block:: python
