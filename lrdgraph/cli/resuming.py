@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from pytorch_lightning import Trainer
 
-from lrdgraph.cli.telling import on_terminal
+from lrdgraph.cli.telling import on_terminal, say
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.models import LRDRec
-from lrdgraph.tasks import NextItem, fit, make_trainer
+from lrdgraph.tasks import MONITOR, NextItem, fit, make_trainer
 
 
 class Repeatable(NextItem):
@@ -39,6 +39,12 @@ class Repeatable(NextItem):
         """Seed what the model draws, once the batches are shuffled."""
         if batch_idx == 0:
             torch.manual_seed(self._epoch_seed())
+
+    def on_train_epoch_end(self) -> None:
+        """Tell how it goes where no progress bar does."""
+        if not on_terminal():
+            found = float(self.trainer.callback_metrics[MONITOR])
+            say(f"epoch {self.current_epoch + 1}: {MONITOR} {found:.4f}")
 
     def _epoch_seed(self) -> int:
         return self.seed + self.current_epoch

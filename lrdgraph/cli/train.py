@@ -102,6 +102,6 @@ def _name_relations(graph: LatentRelationGraph, data: HeteroData) -> None:
         descriptions = describe(graph, data)
         found = {one.relation: one.name for one in descriptions}
         graph.relation_names = found | graph.relation_names
-        table = overview(descriptions).round(3).fillna("-")
+        table = overview(descriptions).round(3)
         table["name"] = [graph.relation_names[name] for name in table.index]
-        print(f"{table.to_string()}\n")
+        print(f"{table.to_string(na_rep='-')}\n")
