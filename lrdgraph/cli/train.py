@@ -71,7 +71,7 @@ def _go_on(earlier: LRDRec, data: HeteroData) -> LRDRec:
 
 
 def _train(args: Namespace, model: LRDRec, data: HeteroData) -> None:
-    from lrdgraph.cli.resuming import Repeatable, fit_or_stop, quiet_trainer
+    from lrdgraph.cli.fitting import ToldNextItem, fit_or_stop, quiet_trainer
     from lrdgraph.data.datamodule import SequenceDataModule
 
     batches = SequenceDataModule(data, model.max_length, args.batch_size)
@@ -89,7 +89,7 @@ def _train(args: Namespace, model: LRDRec, data: HeteroData) -> None:
     if model.graph.num_latent:
         model.graph.dvae.eval()  # all text features, as after discover
     try:
-        fit_or_stop(trainer, Repeatable(model, args.seed), batches)
+        fit_or_stop(trainer, ToldNextItem(model), batches)
     except KeyboardInterrupt:
         say("interrupted; the same command goes on after the last whole epoch")
         raise
