@@ -37,7 +37,7 @@ MAY_IMPORT = {
 }
 RIM = {
     "lrdgraph/averaging.py",
-    "lrdgraph/cli/resuming.py",
+    "lrdgraph/cli/fitting.py",
     "lrdgraph/data/datamodule.py",
     "lrdgraph/resuming.py",
     "lrdgraph/tasks.py",

@@ -30,7 +30,7 @@ def run(args: Namespace) -> None:
     graph = discovered(data, args.num_latent, args.steps)
     descriptions = describe(graph, data)
     _write(args, graph, data, descriptions)
-    print(overview(descriptions).round(3).fillna("-").to_string())
+    print(overview(descriptions).round(3).to_string(na_rep="-"))
     print(f"\nEdges, relations.json and report.html are in {args.out}")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from lrdgraph.cli.parser import make_parser
 
 _FAILED, _INTERRUPTED = 2, 130
-_EXPECTED = (ValueError, KeyError, OSError, ModuleNotFoundError)
+_EXPECTED = (ValueError, KeyError, OSError, ImportError)
 _OTHERS = r"pytorch_lightning|transformers|torch\."  # whose warnings help nobody here
 
 

@@ -71,7 +71,7 @@ def _go_on(earlier: LRDRec, data: HeteroData) -> LRDRec:
 
 
 def _train(args: Namespace, model: LRDRec, data: HeteroData) -> None:
-    from lrdgraph.cli.resuming import Repeatable, fit_or_stop, quiet_trainer
+    from lrdgraph.cli.fitting import ToldNextItem, fit_or_stop, quiet_trainer
     from lrdgraph.data.datamodule import SequenceDataModule
 
     batches = SequenceDataModule(data, model.max_length, args.batch_size)
@@ -89,7 +89,7 @@ def _train(args: Namespace, model: LRDRec, data: HeteroData) -> None:
     if model.graph.num_latent:
         model.graph.dvae.eval()  # all text features, as after discover
     try:
-        fit_or_stop(trainer, Repeatable(model, args.seed), batches)
+        fit_or_stop(trainer, ToldNextItem(model), batches)
     except KeyboardInterrupt:
         say("interrupted; the same command goes on after the last whole epoch")
         raise
@@ -102,6 +102,6 @@ def _name_relations(graph: LatentRelationGraph, data: HeteroData) -> None:
         descriptions = describe(graph, data)
         found = {one.relation: one.name for one in descriptions}
         graph.relation_names = found | graph.relation_names
-        table = overview(descriptions).round(3).fillna("-")
+        table = overview(descriptions).round(3)
         table["name"] = [graph.relation_names[name] for name in table.index]
-        print(f"{table.to_string()}\n")
+        print(f"{table.to_string(na_rep='-')}\n")
