@@ -5,9 +5,9 @@ import signal
 
 import pandas as pd
 import pytest
+from lrdgraph.cli.resuming import Repeatable
 from safetensors.torch import load_file
 
-from lrdgraph.cli.resuming import Repeatable
 from lrdgraph.cli.settings import Settings, read_settings
 from lrdgraph.cli.shop import make_encoder
 from lrdgraph.models import LRDRec
