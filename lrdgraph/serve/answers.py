@@ -134,5 +134,5 @@ class Answers:
     def _words(self, reason: typing.Reason) -> str:
         name, text = self._name(reason.relation), self._texts[reason.item]
         latent = reason.relation in self._graph.latent_relations
-        sure = f" ({reason.probability:.0%} sure)" if latent else ""
+        sure = f" ({100 * reason.probability:.0f} % sure)" if latent else ""
         return f"{name}{sure}, from “{text}”"

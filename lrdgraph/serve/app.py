@@ -76,6 +76,7 @@ def make_app(
         version=lrdgraph.__version__,
         lifespan=lifespan,
         redoc_url=None,
+        redirect_slashes=False,  # would send clients where their headers say
         responses={
             status: {"model": Problem, "description": text}
             for status, text in _REFUSED.items()

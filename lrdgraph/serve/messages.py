@@ -76,7 +76,7 @@ class Reason(Item):
     name: str = Field(description="What people call the relation.")
     probability: float = Field(description="How sure the relation is, 0 to 1.")
     contribution: float = Field(description="What the path adds to the score.")
-    words: str = Field(description="All of this as a sentence.")
+    words: str = Field(description="All of this in words, the name first.")
 
 
 class Recommended(Item):

@@ -5,7 +5,7 @@
   const byId = (id) => document.getElementById(id);
   const chosen = [];
   const latest = {};
-  let relation = "";
+  let relation = "", pause;
 
   function make(name, { text = "", ...attributes } = {}, ...children) {
     const element = document.createElement(name);
@@ -41,13 +41,13 @@
 
   const address = (id) => `#item=${encodeURIComponent(id)}`;
   const link = ({ id, text }) => make("a", { class: "item", href: address(id), text: text || id });
-  const add = (item) => button("bought", `Add ${item.text} to what was bought`, () => choose(item));
+  const add = (item) => button("add", `Add ${item.text} to what was bought`, () => choose(item));
   const number = (text) => make("span", { class: "number", text });
 
   function choose(item) {
     chosen.push(item);
     byId("search").value = "";
-    byId("found").hidden = true;
+    hide();
     recommend();
   }
 
@@ -67,8 +67,9 @@
   }
 
   function recommendation(item) {
-    const reasons = item.reasons.map((reason) => make("p", { class: "reason" },
-      make("span", { text: reason.words }), number(`+${reason.contribution.toFixed(2)}`)));
+    const reasons = item.reasons.map(({ name, words, contribution }) => make("p", { class: "reason", title: words },
+      make("span", { class: "words" }, make("b", { text: name }), words.slice(name.length)),
+      number(`+${contribution.toFixed(2)}`)));
     if (!reasons.length) {
       const text = chosen.length ? "No relation leads here: it fits the whole history." : "Liked by all.";
       reasons.push(make("p", { class: "reason", text }));
@@ -79,13 +80,26 @@
   async function search() {
     const wanted = byId("search").value.trim();
     const answer = await ask("search", `items?k=8&search=${encodeURIComponent(wanted)}`);
-    if (!answer) return;
+    if (!answer) return false;
     byId("found").replaceChildren(...answer.items.map((item) => {
       const choice = make("button", { type: "button", text: item.text || item.id });
       choice.addEventListener("click", () => choose(item));
       return make("li", {}, choice);
     }));
     byId("found").hidden = !answer.items.length || document.activeElement !== byId("search");
+    return true;
+  }
+
+  function hide() {
+    clearTimeout(pause);
+    latest.search = (latest.search ?? 0) + 1; // what was asked is no longer wanted
+    byId("found").hidden = true;
+  }
+
+  // What is typed may be ahead of what was found.
+  async function chooseFirst() {
+    clearTimeout(pause);
+    if (byId("search").value.trim() && await search()) byId("found").querySelector("button")?.click();
   }
 
   async function walk() {
@@ -111,18 +125,17 @@
     return chip;
   }
 
-  let pause;
   byId("search").addEventListener("input", () => {
     clearTimeout(pause);
     pause = setTimeout(search, 150);
   });
   byId("search").addEventListener("focus", search);
   byId("search").addEventListener("keydown", (event) => {
-    if (event.key === "Escape") byId("found").hidden = true;
-    if (event.key === "Enter") byId("found").querySelector("button")?.click();
+    if (event.key === "Escape") hide();
+    if (event.key === "Enter") chooseFirst();
   });
   document.addEventListener("click", ({ target }) => {
-    if (!target.closest(".search")) byId("found").hidden = true;
+    if (!target.closest(".search")) hide();
   });
   byId("clear").addEventListener("click", () => {
     chosen.length = 0;
