@@ -14,12 +14,13 @@ class BSARec(HistoryEncoder):
     r"""Self-attention mixed with a frequency filter.
 
     From `"An Attentive Inductive Bias for Sequential Recommendation beyond the
-    Self-Attention" <https://arxiv.org/abs/2312.10325>`_: a layer is
+    Self-Attention" <https://arxiv.org/abs/2312.10325>`_ (its frequency rescaler and
+    attentive inductive bias): a layer is
 
     .. math:: \alpha\, (\text{low}(X) + \beta^2 (X - \text{low}(X)))
         + (1 - \alpha)\, \text{attention}(X)
 
-    (its equations 10 to 12), where ``low`` keeps the ``(cutoff // 2) + 1`` lowest
+    where ``low`` keeps the ``(cutoff // 2) + 1`` lowest
     frequencies of a discrete Fourier transform over the slots, and :math:`\beta` is
     learned for each channel.
 

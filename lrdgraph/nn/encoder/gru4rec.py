@@ -10,7 +10,7 @@ class GRU4Rec(HistoryEncoder):
     r"""Gated recurrent units: the state after an item is that before it, updated.
 
     The network of `"Session-based Recommendations with Recurrent Neural Networks"
-    <https://arxiv.org/abs/1511.06939>`_, its equations 1 to 4:
+    <https://arxiv.org/abs/1511.06939>`_, its equations 2 to 5:
 
     .. math:: h_t = (1 - z_t) \odot h_{t-1} + z_t \odot \hat h_t
 

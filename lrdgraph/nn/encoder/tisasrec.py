@@ -12,8 +12,8 @@ class TiSASRec(HistoryEncoder):
     r"""Self-attention with an embedding of each time interval.
 
     From `"Time Interval Aware Self-Attention for Sequential Recommendation"
-    <https://cseweb.ucsd.edu/~jmcauley/pdfs/wsdm20b.pdf>`_ (WSDM 2020), its equations 7
-    to 9, for a slot :math:`i` and an earlier one :math:`j`:
+    <https://doi.org/10.1145/3336191.3371786>`_, its section on time interval-aware
+    self-attention, for a slot :math:`i` and an earlier one :math:`j`:
 
     .. math::
         e_{ij} &= \frac{x_i W^Q (x_j W^K + r^K_{ij} + p^K_j)^\top}{\sqrt{C}}
