@@ -20,17 +20,18 @@ class BSARec(HistoryEncoder):
     .. math:: \alpha\, (\text{low}(X) + \beta^2 (X - \text{low}(X)))
         + (1 - \alpha)\, \text{attention}(X)
 
-    where ``low`` keeps the ``(cutoff // 2) + 1`` lowest
-    frequencies of a discrete Fourier transform over the slots, and :math:`\beta` is
-    learned for each channel.
+    where ``low`` keeps the ``cutoff // 2 + 1`` lowest frequencies of a discrete Fourier
+    transform over the slots, and :math:`\beta` is learned for each channel; each half
+    has its own residual and norm, and the feed-forward layers follow.
 
     The transform sees all slots, later ones too. The authors train on the last slot of
     each prefix; here all slots are trained at once, so ``low`` is a causal convolution:
     each slot has exactly what the transform of its own prefix, padded to
-    ``max_length``, has in the last slot. A first layer computes what theirs does; in
-    later ones, theirs sees the whole prefix from each of its slots. Further deliberate
-    differences: padding is 0 to the filter (theirs is an embedding with a position, so
-    that results depend on padding), and the loss excludes items of the history.
+    ``max_length``, has in the last slot (:func:`low_pass`). One layer computes what
+    theirs does; in a deeper one, theirs sees the whole prefix from each of its slots.
+    Further deliberate differences to the authors' code: padding is 0 to the filter
+    (theirs is an embedding with a position, and results depend on it), and the loss is
+    that of the model, which leaves out items of the history.
 
     Args:
         channels: Size of item and user states.
