@@ -17,7 +17,8 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from next_item import TUNED, configure, load, recommender, run, without_observed
+from models import TUNED, configure, recommender
+from next_item import load, run, without_observed
 from record import read, write
 from scipy.stats import ttest_rel
 from torch import Tensor

@@ -18,12 +18,8 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from arriving import Shop, hold_out, warm_questions
-from next_item import (
-    TEXT_MODEL,
-    build,
-    configure,
-    train,
-)
+from models import TEXT_MODEL, build, configure
+from next_item import train
 from pytorch_lightning import seed_everything
 from record import read, write
 from torch import Tensor, nn

@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from next_item import TUNED, build, configure, load, train, without_observed
+from models import TUNED, build, configure
+from next_item import load, train, without_observed
 from pytorch_lightning import seed_everything
 from record import peak_mib, write
 from torch import Tensor

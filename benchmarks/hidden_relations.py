@@ -18,7 +18,8 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 import torch
-from next_item import NUM_NEIGHBORS, TEXT_MODEL, TUNED, WINDOW, load, without_observed
+from models import NUM_NEIGHBORS, TEXT_MODEL, TUNED, WINDOW
+from next_item import load, without_observed
 from pytorch_lightning import seed_everything
 from record import peak_mib, write
 from sklearn.metrics import roc_auc_score

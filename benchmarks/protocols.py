@@ -16,7 +16,8 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from next_item import TUNED, configure, train
+from models import TUNED, configure
+from next_item import train
 from pytorch_lightning import seed_everything
 from record import read, write
 from torch import Tensor

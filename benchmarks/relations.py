@@ -21,7 +21,8 @@ from time import perf_counter
 
 import numpy as np
 import torch
-from next_item import build, configure, prepare, train
+from models import build, configure
+from next_item import prepare, train
 from pytorch_lightning import seed_everything
 from record import peak_mib, read, write
 from sklearn.metrics import adjusted_rand_score

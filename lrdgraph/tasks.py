@@ -149,7 +149,8 @@ class NextItem(LightningModule):
         self._answer(question, "test/")
 
     def _answer(self, question: Question, prefix: str) -> None:
-        scores = self.model(question["history"], self._states, question["period"])
+        when = (question["period"], question["history_time"])
+        scores = self.model(question["history"], self._states, *when)
         target = question["target"]
         seen = (question["seen_row"], question["seen_item"])
         self._log_ranks(prefix, rank_of_target(scores, target, seen))

@@ -61,11 +61,15 @@ class Rows(NamedTuple):
 class Batch(TypedDict):
     """A training batch: ``history [B, L]`` and ``target [B, L]``, padded with ``N``.
 
-    ``target[b, i]`` is the item that followed ``history[b, i]``, in ``period[b, i]``.
+    ``target[b, i]`` is the item that followed ``history[b, i]``, in ``period[b, i]``
+    and at ``time[b, i]``; ``history_time[b, i]`` is when ``history[b, i]`` was bought.
+    Times are in seconds, and mean nothing in padding.
     """
 
     history: Tensor
+    history_time: Tensor
     target: Tensor
+    time: Tensor
     period: Tensor
 
 

@@ -70,7 +70,8 @@ def _ranking(model: LRDRec | Popularity, questions: Questions) -> dict[str, floa
     states, ranks = model.item_states(), []
     for places in torch.arange(len(questions)).split(_QUESTIONS):
         asked = questions.__getitems__(places.tolist())
-        scores = model(asked["history"], states, asked["period"])
+        when = asked["period"], asked["history_time"]
+        scores = model(asked["history"], states, *when)
         seen = asked["seen_row"], asked["seen_item"]
         ranks.append(rank_of_target(scores, asked["target"], seen))
     return ranking_metrics(torch.cat(ranks))

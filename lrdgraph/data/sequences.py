@@ -17,13 +17,14 @@ from lrdgraph.typing import TRAIN, Batch
 class Histories(NamedTuple):
     """All interactions, user after user, each in order of time.
 
-    Shapes: ``item [M]``, ``split [M]``, ``period [M]`` (all 0 where
-    :class:`~lrdgraph.transforms.Trends` were not counted), ``user [M]``,
+    Shapes: ``item [M]``, ``time [M]`` (seconds), ``split [M]``, ``period [M]`` (all 0
+    where :class:`~lrdgraph.transforms.Trends` were not counted), ``user [M]``,
     ``start [U + 1]`` (where each user begins); ``num_items`` is ``N``, also the index
     of padding.
     """
 
     item: Tensor
+    time: Tensor
     split: Tensor
     period: Tensor
     user: Tensor
@@ -47,7 +48,8 @@ class Histories(NamedTuple):
         length = torch.bincount(user, minlength=data["user"].num_nodes)
         start = torch.cat([length.new_zeros(1), length.cumsum(0)])
         period = store.get("period", torch.zeros_like(item))
-        return cls(item, store.split, period, user, start, data["item"].num_nodes)
+        num_items = data["item"].num_nodes
+        return cls(item, store.time, store.split, period, user, start, num_items)
 
     def before(self, position: Tensor, length: int) -> Tensor:
         """The ``length`` items before each position, padded on the left.
@@ -63,6 +65,15 @@ class Histories(NamedTuple):
         first = self.start[self.user[position]].unsqueeze(1)
         inside = place >= first
         return torch.where(inside, self.item[place.clamp(min=0)], self.num_items)
+
+    def times_before(self, position: Tensor, length: int) -> Tensor:
+        """When the items of :meth:`before` were bought; the first of them in padding.
+
+        Its arguments are those of :meth:`before`, its result has shape ``[B, L]``.
+        """
+        place = position.unsqueeze(1) + torch.arange(-length, 0)
+        first = self.start[self.user[position]].unsqueeze(1)
+        return self.time[torch.maximum(place, first)]
 
     def seen(self, position: Tensor) -> tuple[Tensor, Tensor]:
         """Everything the user had before each position: row and item, ``[S]`` each."""
@@ -101,10 +112,14 @@ class TrainingWindows(Dataset[Batch]):
         place = last.unsqueeze(1) + torch.arange(1 - self.max_length, 1)
         history = self.histories.before(last, self.max_length)
         target = torch.cat([history[:, 1:], self.histories.item[last, None]], dim=1)
+        before = self.histories.times_before(last, self.max_length)
+        time = torch.cat([before[:, 1:], self.histories.time[last, None]], dim=1)
         padding = self.histories.num_items
         return {
             "history": history,
+            "history_time": before,
             "target": target.masked_fill(history == padding, padding),
+            "time": time,
             "period": self.histories.period[place.clamp(min=0)],
         }
 
@@ -112,13 +127,16 @@ class TrainingWindows(Dataset[Batch]):
 class Question(TypedDict):
     """An evaluation batch: the ``history [B, L]``, the ``target [B]`` that followed.
 
-    It followed in ``period [B]``. ``seen_row`` and ``seen_item`` ``[S]`` list what each
+    It followed in ``period [B]``, at ``time [B]``; the history was bought at
+    ``history_time [B, L]``. ``seen_row`` and ``seen_item`` ``[S]`` list what each
     user had before; ``negatives [B, Q]`` are the given candidates, with ``Q = 0`` where
     there are none.
     """
 
     history: Tensor
+    history_time: Tensor
     target: Tensor
+    time: Tensor
     period: Tensor
     seen_row: Tensor
     seen_item: Tensor
@@ -159,7 +177,9 @@ class Questions(Dataset[Question]):
         row, item = self.histories.seen(position)
         return {
             "history": self.histories.before(position, self.max_length),
+            "history_time": self.histories.times_before(position, self.max_length),
             "target": self.histories.item[position],
+            "time": self.histories.time[position],
             "period": self.histories.period[position],
             "seen_row": row,
             "seen_item": item,

@@ -31,16 +31,19 @@ class LRDRec(SASRec):
         \text{trend}_j + \sum_t \sum_r g_{r,\Delta(t)}\, w_r(t, j)
 
     with item states :math:`h` from text, id and soft-typed convolution, a user state
-    :math:`z` from a causal Transformer over the history, and messages along the typed
-    edges. A gradient reaches the DVAE through every edge that a history touches.
+    :math:`z` from an encoder of the history (a causal Transformer by default), and
+    messages along the typed edges. A gradient reaches the DVAE through every edge that
+    a history touches.
 
     Args:
         graph: The item graph.
         hidden_channels: Size ``C`` of item and user states.
         max_length: Number of history slots ``L``; older items are left out.
-        num_layers: Number of Transformer layers.
+        num_layers: Number of layers of the encoder.
         num_convs: Number of soft-typed convolutions.
         dropout: Dropout probability.
+        encoder: What reads the history, by name; see :class:`SASRec`. ``'tisasrec'``
+            needs times, which :meth:`recommend` does not know.
         relation_weight: Weight of the likelihood of the pairs under the DVAE.
         presence_weight: Weight of the share of pairs that have a relation. Above 0, a
             pair has *none* unless something speaks for a relation.
@@ -67,6 +70,7 @@ class LRDRec(SASRec):
         num_layers: int = 1,
         num_convs: int = 1,
         dropout: float = 0.4,
+        encoder: str = "transformer",
         relation_weight: float = 0.3,
         presence_weight: float = 0.1,
         confidence_weight: float = 0.0,
@@ -79,6 +83,7 @@ class LRDRec(SASRec):
             max_length=max_length,
             num_layers=num_layers,
             dropout=dropout,
+            encoder=encoder,
             x=graph.x,
             trend=trend,
         )
@@ -90,6 +95,7 @@ class LRDRec(SASRec):
             "num_layers": num_layers,
             "num_convs": num_convs,
             "dropout": dropout,
+            "encoder": encoder,
             "relation_weight": relation_weight,
             "presence_weight": presence_weight,
             "confidence_weight": confidence_weight,

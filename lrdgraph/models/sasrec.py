@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lrdgraph.nn.cross_entropy import catalogue_cross_entropy
-from lrdgraph.nn.encoder.transformer import CausalTransformer
+from lrdgraph.nn.encoder import make_encoder
 from lrdgraph.nn.scoring import Messages, Paths, history_paths, last_rows
 from lrdgraph.nn.trend import TrendBias
 from lrdgraph.typing import Batch, Rows
@@ -23,12 +23,19 @@ class SASRec(nn.Module):
     the id embedding. Items of the history are no candidates in training, as they are
     none when the catalogue is ranked; a repeated item is never a training target.
 
+    With another encoder this is another published model, with the same loss and item
+    states: ``SASRec(num_items, encoder="gru4rec")`` is GRU4Rec. Each encoder says
+    what else is not as in its paper.
+
     Args:
         num_items: Number of items ``N``; index ``N`` is padding.
         hidden_channels: Size ``C`` of item and user states.
         max_length: Number of history slots ``L``; older items are left out.
-        num_layers: Number of Transformer layers.
+        num_layers: Number of layers of the encoder.
         dropout: Dropout probability.
+        encoder: What reads the history, by its name in
+            :data:`~lrdgraph.nn.encoder.ENCODERS`: ``'transformer'``, ``'gru4rec'``,
+            ``'caser'``, ``'tisasrec'``, ``'bsarec'`` or ``'hstu'``.
         x: Item text vectors with shape ``[N, C_text]``; None uses ids alone.
         trend: What :class:`~lrdgraph.transforms.Trends` found, with shape
             ``[N, T, F]``; None leaves time out.
@@ -44,6 +51,7 @@ class SASRec(nn.Module):
         max_length: int = 20,
         num_layers: int = 1,
         dropout: float = 0.4,
+        encoder: str = "transformer",
         x: Tensor | None = None,
         trend: Tensor | None = None,
     ) -> None:
@@ -52,8 +60,8 @@ class SASRec(nn.Module):
         self.id = nn.Embedding(num_items, hidden_channels)
         nn.init.normal_(self.id.weight, std=0.1)
         self.bias = nn.Parameter(torch.zeros(num_items))
-        self.encoder = CausalTransformer(
-            hidden_channels, max_length, num_layers, dropout=dropout
+        self.encoder = make_encoder(
+            encoder, hidden_channels, max_length, num_layers, dropout
         )
         self.trend = None if trend is None else TrendBias(trend)
         self.register_buffer("x", x, persistent=False)
@@ -71,10 +79,14 @@ class SASRec(nn.Module):
             return self.id.weight
         return self.id.weight + self.text(self.x)
 
-    def user_states(self, states: Tensor, history: Tensor) -> Tensor:
+    def user_states(
+        self, states: Tensor, history: Tensor, history_time: Tensor | None = None
+    ) -> Tensor:
         """State after each slot of ``history [B, L]``, with shape ``[B, L, C]``."""
         padded = F.pad(states, (0, 0, 0, 1))  # [N + 1, C]
-        return self.encoder(F.embedding(history, padded), history < self.num_items)
+        shown, mask = F.embedding(history, padded), history < self.num_items
+        users: Tensor = self.encoder(shown, mask, history_time)
+        return users
 
     def messages(self, paths: Paths, target: Tensor | None = None) -> list[Messages]:
         """What is added to single scores, besides users times items: nothing here.
@@ -92,6 +104,7 @@ class SASRec(nn.Module):
         rows: Rows,
         target: Tensor | None = None,
         period: Tensor | None = None,
+        history_time: Tensor | None = None,
     ) -> Tensor:
         """Score the whole catalogue at each row.
 
@@ -101,12 +114,14 @@ class SASRec(nn.Module):
             rows: The ``P`` positions to predict after.
             target: The item that followed each row, ``[P]``, in training only.
             period: When each row is asked, ``[P]``; None is *now*, after all training.
+            history_time: When each item was bought, in seconds, ``[B, L]``.
 
         Returns:
             Scores with shape ``[P, N]``.
         """
         paths = history_paths(history, rows, self.num_items)
-        users = self.user_states(states, history)[rows.batch, rows.slot]
+        users = self.user_states(states, history, history_time)
+        users = users[rows.batch, rows.slot]
         scores = torch.addmm(self.bias, *self._with_trend(users, states.t(), period))
         for row, item, value in self.messages(paths, target):
             scores.view(-1).index_add_(0, row * self.num_items + item, value)
@@ -130,6 +145,7 @@ class SASRec(nn.Module):
         history: Tensor,
         states: Tensor | None = None,
         period: Tensor | None = None,
+        history_time: Tensor | None = None,
     ) -> Tensor:
         """Score the whole catalogue after each history.
 
@@ -138,12 +154,17 @@ class SASRec(nn.Module):
             states: What :meth:`item_states` gave; None computes it.
             period: When each history is asked to go on, ``[B]``; None is *now*. Only a
                 model with ``trend`` minds.
+            history_time: When each item was bought, in seconds, ``[B, L]``; needed by
+                the encoder ``'tisasrec'`` alone.
 
         Returns:
             Scores with shape ``[B, N]``.
         """
         states = self.item_states() if states is None else states
-        return self.score(states, history, last_rows(history), period=period)
+        rows = last_rows(history)
+        return self.score(
+            states, history, rows, period=period, history_time=history_time
+        )
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Losses of a training batch; their sum is to be minimised.
@@ -156,7 +177,8 @@ class SASRec(nn.Module):
     def _next_item_loss(self, states: Tensor, batch: Batch) -> Tensor:
         history, rows, target = self._training_rows(batch)
         paths = history_paths(history, rows, self.num_items)
-        users = self.user_states(states, history)[rows.batch, rows.slot]
+        users = self.user_states(states, history, batch["history_time"])
+        users = users[rows.batch, rows.slot]
         never = states.new_full(paths.row.shape, -1e4)
         seen = Messages(paths.row, paths.item, never)
         messages = [seen, *self.messages(paths, target)]

@@ -2,18 +2,32 @@
 
 from lrdgraph.nn.conv import SoftRGCNConv
 from lrdgraph.nn.dvae import RelationDVAE
-from lrdgraph.nn.encoder import CausalTransformer
+from lrdgraph.nn.encoder import (
+    HSTU,
+    BSARec,
+    Caser,
+    CausalTransformer,
+    GRU4Rec,
+    HistoryEncoder,
+    TiSASRec,
+)
 from lrdgraph.nn.lrd_dvae import LRDRelationDVAE
 from lrdgraph.nn.pair_dvae import PairDVAE
 from lrdgraph.nn.scoring import RelationalScorer
 from lrdgraph.nn.trend import TrendBias
 
 __all__ = [
+    "HSTU",
+    "BSARec",
+    "Caser",
     "CausalTransformer",
+    "GRU4Rec",
+    "HistoryEncoder",
     "LRDRelationDVAE",
     "PairDVAE",
     "RelationDVAE",
     "RelationalScorer",
     "SoftRGCNConv",
+    "TiSASRec",
     "TrendBias",
 ]

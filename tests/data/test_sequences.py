@@ -99,8 +99,10 @@ def test_questions_in_any_order_keep_their_negatives():
 def test_held_out_interactions_enter_no_batch():
     data = LeaveOneOut()(make_shop([[0, 1, 2, 4, 5], [3, 1, 4, 5]], NUM_ITEMS))
     batch = TrainingWindows(Histories.from_data(data), 3).__getitems__([0, 1])
-    for items in batch.values():
-        assert not {4, 5} & set(items.flatten().tolist())
+    for name in ("history", "target"):
+        assert not {4, 5} & set(batch[name].flatten().tolist())
+    for name in ("history_time", "time"):
+        assert not {3, 4, 7, 8} & set(batch[name].flatten().tolist())
 
 
 def test_a_split_is_needed():
@@ -119,3 +121,17 @@ def test_periods_are_those_of_the_targets():
     assert batch["period"][:, 1:].tolist() == [[0, 1], [4, 5]]
     asked = Questions(histories, TEST, 3).__getitems__([0, 1])
     assert asked["period"].tolist() == [2, 7]
+
+
+def test_times_are_those_of_history_and_targets():
+    parts = [TRAIN, TRAIN, TRAIN, VAL, TEST]
+    data, _ = make_data([list(enumerate(parts)), list(enumerate(parts))])
+    data[INTERACTS].time = torch.tensor([3, 4, 6, 9, 10, 1, 1, 2, 5, 5])
+    histories = Histories.from_data(data)
+    batch = TrainingWindows(histories, 3).__getitems__([0, 1])
+    assert batch["history"].tolist() == [[NUM_ITEMS, 0, 1]] * 2
+    assert batch["history_time"].tolist() == [[3, 3, 4], [1, 1, 1]]
+    assert batch["time"].tolist() == [[3, 4, 6], [1, 1, 2]]
+    asked = Questions(histories, TEST, 3).__getitems__([1, 0])
+    assert asked["history_time"].tolist() == [[1, 2, 5], [4, 6, 9]]
+    assert asked["time"].tolist() == [5, 10]

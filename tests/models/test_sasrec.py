@@ -5,15 +5,33 @@ import torch
 import torch.nn.functional as F
 
 from lrdgraph.models import SASRec
+from lrdgraph.typing import Batch
 
 NUM_ITEMS, LENGTH = 7, 4
 
 TREND = torch.rand(NUM_ITEMS, 3, 2, generator=torch.Generator().manual_seed(0))
 
+
+def make_batch(
+    history: list[list[int]], target: list[list[int]], period: list[list[int]]
+) -> Batch:
+    """A batch in which everything is bought a second after the item before it."""
+    items = torch.tensor(history)
+    time = torch.arange(items.size(1)).expand_as(items)
+    return {
+        "history": items,
+        "history_time": time,
+        "target": torch.tensor(target),
+        "time": time + 1,
+        "period": torch.tensor(period),
+    }
+
+
 MAKE: dict[str, Callable[[], SASRec]] = {
     "ids": lambda: SASRec(NUM_ITEMS, 8, max_length=LENGTH),
     "text": lambda: SASRec(NUM_ITEMS, 8, max_length=LENGTH, x=torch.eye(NUM_ITEMS)),
     "trend": lambda: SASRec(NUM_ITEMS, 8, max_length=LENGTH, trend=TREND),
+    "encoder": lambda: SASRec(NUM_ITEMS, 8, max_length=LENGTH, encoder="gru4rec"),
 }
 
 
@@ -59,15 +77,12 @@ def test_text_enters_the_item_states():
 
 
 def test_loss_is_the_cross_entropy_over_unseen_items(model):
-    batch = {
-        "history": torch.tensor([[7, 7, 0, 1], [2, 3, 2, 4]]),
-        "target": torch.tensor([[7, 7, 1, 5], [3, 2, 4, 6]]),
-        "period": torch.tensor([[0, 0, 1, 2], [1, 1, 0, 2]]),
-    }
+    rows = [
+        ([7, 7, 0, 1], [7, 7, 1, 5], [0, 0, 1, 2]),
+        ([2, 3, 2, 4], [3, 2, 4, 6], [1, 1, 0, 2]),
+    ]
     expected = []
-    for history, target, period in zip(
-        *map(torch.Tensor.tolist, batch.values()), strict=True
-    ):
+    for history, target, period in rows:
         for slot, goal in enumerate(target):
             seen = [item for item in history[: slot + 1] if item != NUM_ITEMS]
             if goal != NUM_ITEMS and goal not in seen:
@@ -79,14 +94,13 @@ def test_loss_is_the_cross_entropy_over_unseen_items(model):
                 scores[seen] = -torch.inf
                 expected.append(F.cross_entropy(scores, torch.tensor(goal)))
     assert len(expected) == 5  # 2 after [2, 3] is a repeat
+    batch = make_batch(*map(list, zip(*rows, strict=True)))
     loss = model.loss(batch)["next_item"]
     assert torch.allclose(loss, torch.stack(expected).mean(), atol=1e-5)
 
 
 def test_a_batch_of_nothing_but_repeats_costs_nothing(model):
-    history = torch.tensor([[7, 7, 0, 0]])
-    target = torch.tensor([[7, 7, 0, 0]])
-    batch = {"history": history, "target": target, "period": torch.zeros_like(target)}
+    batch = make_batch([[7, 7, 0, 0]], [[7, 7, 0, 0]], [[0, 0, 0, 0]])
     loss = model.loss(batch)["next_item"]
     loss.backward()
     assert loss.item() == 0
@@ -94,11 +108,7 @@ def test_a_batch_of_nothing_but_repeats_costs_nothing(model):
 
 
 def test_every_parameter_learns(model):
-    batch = {
-        "history": torch.tensor([[3, 2, 0, 1]]),
-        "target": torch.tensor([[2, 0, 1, 5]]),
-        "period": torch.tensor([[0, 1, 1, 2]]),
-    }
+    batch = make_batch([[3, 2, 0, 1]], [[2, 0, 1, 5]], [[0, 1, 1, 2]])
     model.loss(batch)["next_item"].backward()
     assert [n for n, p in model.named_parameters() if not p.grad.any()] == []
 
@@ -107,10 +117,17 @@ def test_padding_alone_gives_finite_scores(model):
     assert model(torch.full((1, LENGTH), NUM_ITEMS)).isfinite().all()
 
 
-def test_state_dict_round_trip(model, tmp_path):
+def test_an_encoder_that_there_is_none_of():
+    with pytest.raises(ValueError, match=r"'encoder' .*'caser'.*got 'lstm'"):
+        SASRec(NUM_ITEMS, encoder="lstm")
+
+
+@pytest.mark.parametrize("kind", MAKE)
+def test_state_dict_round_trip(kind, tmp_path):
+    model, other = MAKE[kind]().eval(), MAKE[kind]().eval()
     torch.save(model.state_dict(), tmp_path / "model.pt")
-    trend = None if model.trend is None else torch.zeros_like(TREND)
-    other = SASRec(NUM_ITEMS, 8, max_length=LENGTH, x=model.x, trend=trend).eval()
+    if other.trend is not None:
+        other.trend.trend = torch.zeros_like(TREND)
     other.load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True))
     history = torch.tensor([[7, 1, 2, 3]])
     assert other(history).equal(model(history))

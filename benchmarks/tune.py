@@ -1,0 +1,132 @@
+"""Choose hyper-parameters on the validation part: as many trials for every model.
+
+    python benchmarks/tune.py --dataset office --root DIR --setting no-observed \
+        --model sasrec gru4rec caser tisasrec bsarec hstu --trials 4 \
+        --out benchmarks/results/tune-office.json
+
+The first trial is what the Transformer has on the data set; Optuna draws the next ones,
+the first ten at random and the same for every model. The test part is never read. A
+trial that the JSON already holds is not run again.
+"""
+
+import argparse
+import logging
+import warnings
+from pathlib import Path
+
+import optuna
+from models import MODELS, TUNED, build, configure
+from next_item import group, load, train, without_observed
+from optuna.distributions import (
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from pytorch_lightning import seed_everything
+from record import read, write
+from torch_geometric.data import HeteroData
+
+METRIC = "NDCG@10"  # of the full ranking
+SPACE = {
+    "lr": FloatDistribution(5e-4, 5e-3, log=True),
+    "dropout": CategoricalDistribution([0.2, 0.3, 0.4, 0.5, 0.6]),
+    "num_layers": IntDistribution(1, 2),
+}
+
+
+def propose(rows: list[dict], first: dict) -> dict:
+    """What to try next, after some trials of a model."""
+    if not rows:
+        return {name: first[name] for name in SPACE}
+    # A seed for each number of trials, so that it does not matter when they were run.
+    sampler = optuna.samplers.TPESampler(seed=len(rows))
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    for row in rows:
+        value = row["validation"]["full"][METRIC]
+        done = optuna.create_trial(
+            params=row["trial"], distributions=SPACE, value=value
+        )
+        study.add_trial(done)
+    return study.ask(SPACE).params
+
+
+def validate(data: HeteroData, model: str, config: dict, progress: bool) -> dict:
+    """Train with seed 0, and return the figures of the validation part."""
+    seed_everything(0)
+    net = build(model, data, config)
+    task, module, trainer, seconds = train(net, data, config, progress)
+    validation = trainer.validate(task, module, verbose=False)[0]
+    return {
+        "epochs": trainer.current_epoch,
+        "validation": group(validation, "val/"),
+        "seconds": round(seconds, 2),
+    }
+
+
+def table(rows: list[dict]) -> str:
+    """The best trial of each model, and what it was the best of."""
+    lines = ["| model | setting | trials | best trial | validation " + METRIC + " |"]
+    lines.append("| --- | --- | --- | --- | --- |")
+    groups: dict[tuple[str, str], list[dict]] = {}
+    for row in rows:
+        groups.setdefault((row["model"], row["setting"]), []).append(row)
+    for (model, setting), trials in groups.items():
+        best = max(trials, key=lambda row: row["validation"]["full"][METRIC])
+        value = best["validation"]["full"][METRIC]
+        cells = [model, setting, str(len(trials)), str(best["trial"]), f"{value:.4f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def parse() -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--dataset", choices=TUNED, default="planted")
+    parser.add_argument("--root", help="folder with the raw files")
+    parser.add_argument("--model", nargs="+", choices=MODELS, default=["sasrec"])
+    settings = ("observed", "no-observed")  # with or without relations from metadata
+    parser.add_argument("--setting", choices=settings, default="no-observed")
+    parser.add_argument("--trials", type=int, default=4)
+    parser.add_argument("--max-epochs", type=int, default=100)
+    parser.add_argument("--patience", type=int, default=5)
+    parser.add_argument("--cache", default="data/vectors", help="folder of vectors")
+    parser.add_argument("--out", type=Path, help="JSON to write (and to resume from)")
+    parser.add_argument("--no-progress", action="store_true")
+    parser.set_defaults(num_latent=8, num_convs=1, max_length=20)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run all asked trials that are not there yet, one of each model after another."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
+    args = parse()
+    rows = read(args.out)
+    data = load(args.dataset, args.root, args.cache)
+    if args.setting == "no-observed":
+        data = without_observed(data)
+    for number in range(args.trials):
+        for model in args.model:
+            key = {
+                "dataset": args.dataset,
+                "split_hash": data.split_hash,
+                "model": model,
+                "setting": args.setting,
+            }
+            done = [row for row in rows if key.items() <= row.items()]
+            if len(done) > number:
+                continue
+            trial = propose(done, TUNED[args.dataset])
+            config = configure(args.dataset, model, args) | trial
+            found = validate(data, model, config, not args.no_progress)
+            rows.append(key | {"trial": trial, "config": config} | found)
+            if args.out:
+                write(args.out, rows)
+            print(table(rows), flush=True)
+
+
+if __name__ == "__main__":
+    main()

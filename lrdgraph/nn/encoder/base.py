@@ -1,0 +1,89 @@
+"""What all encoders of shopping histories have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+NUM_GROUPS = 4
+"""Groups that a batch is encoded in. More would save few slots."""
+
+
+class HistoryEncoder(nn.Module, ABC):
+    """Encodes every prefix of every history: a slot sees itself and earlier ones.
+
+    A subclass writes :meth:`encode`, and takes ``channels``, ``max_length``,
+    ``num_layers`` and ``dropout``.
+
+    Args:
+        max_length: Number of history slots ``L`` at most.
+    """
+
+    def __init__(self, max_length: int) -> None:
+        super().__init__()
+        self.max_length = max_length
+
+    def forward(
+        self, states: Tensor, mask: Tensor, time: Tensor | None = None
+    ) -> Tensor:
+        """Encode every prefix of every history.
+
+        Args:
+            states: Item states of the history slots, with shape ``[B, L, C]``.
+            mask: True where a slot holds an item, with shape ``[B, L]``; histories
+                are padded on the left.
+            time: When each item was bought, in seconds, with shape ``[B, L]``; None
+                where nobody knows.
+
+        Returns:
+            User states after each slot, with shape ``[B, L, C]``; 0 after padding.
+
+        Raises:
+            ValueError: If there are more than ``max_length`` slots, or if there is no
+                ``time`` and the encoder needs it.
+        """
+        length = states.size(1)
+        if length > self.max_length:
+            raise ValueError(
+                f"'states' needs to have at most {self.max_length} slots in "
+                f"{type(self).__name__!r} (got {length})"
+            )
+        if torch.compiler.is_compiling():  # a fixed program has no groups to form
+            return self.encode(states, mask, time) * mask.unsqueeze(-1)
+        encoded = torch.zeros_like(states)
+        # Histories of similar length go together, without the slots that none fills.
+        for rows in mask.sum(dim=1).argsort().chunk(NUM_GROUPS):
+            first = length - int(mask[rows].sum(dim=1).max())
+            if first < length:
+                part = rows.unsqueeze(1), torch.arange(first, length)
+                when = None if time is None else time[part]
+                encoded[part] = self.encode(states[part], mask[part], when)
+        return encoded * mask.unsqueeze(-1)
+
+    @abstractmethod
+    def encode(self, states: Tensor, mask: Tensor, time: Tensor | None) -> Tensor:
+        """As :meth:`forward`, where anything may stand after padding."""
+
+
+def visible(mask: Tensor) -> Tensor:
+    """Which slots each slot sees: earlier items, and always itself, ``[B, L, L]``.
+
+    A slot that sees nothing would have no softmax.
+    """
+    length = mask.size(1)
+    causal = mask.new_ones(length, length).tril()
+    itself = torch.eye(length, dtype=torch.bool, device=mask.device)
+    return causal & (mask.unsqueeze(1) | itself)
+
+
+def feed_forward(channels: int, dropout: float) -> nn.Sequential:
+    """The two layers after attention, with GELU and dropout as in BERT."""
+    return nn.Sequential(
+        nn.Linear(channels, 4 * channels),
+        nn.GELU(),
+        nn.Dropout(dropout),
+        nn.Linear(4 * channels, channels),
+        nn.Dropout(dropout),
+    )
