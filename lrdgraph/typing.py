@@ -61,12 +61,32 @@ class Rows(NamedTuple):
 class Batch(TypedDict):
     """A training batch: ``history [B, L]`` and ``target [B, L]``, padded with ``N``.
 
-    ``target[b, i]`` is the item that followed ``history[b, i]``, in ``period[b, i]``.
+    ``target[b, i]`` is the item that followed ``history[b, i]``, in ``period[b, i]``
+    and at ``time[b, i]``; ``history_time[b, i]`` is when ``history[b, i]`` was bought.
+    Times are in seconds, and mean nothing in padding.
     """
 
     history: Tensor
+    history_time: Tensor
     target: Tensor
+    time: Tensor
     period: Tensor
+
+
+class ChoiceBatch(TypedDict):
+    """A training batch of single choices.
+
+    ``user [B]`` chose ``target [B]`` at ``time [B]`` after ``history [B, L]``, padded
+    with ``N`` and bought at ``history_time [B, L]``, and not ``negatives [B, Q]``.
+    Times are in seconds, and mean nothing in padding.
+    """
+
+    user: Tensor
+    history: Tensor
+    history_time: Tensor
+    time: Tensor
+    target: Tensor
+    negatives: Tensor
 
 
 class Reason(NamedTuple):

@@ -17,13 +17,14 @@ from lrdgraph.typing import TRAIN, Batch
 class Histories(NamedTuple):
     """All interactions, user after user, each in order of time.
 
-    Shapes: ``item [M]``, ``split [M]``, ``period [M]`` (all 0 where
-    :class:`~lrdgraph.transforms.Trends` were not counted), ``user [M]``,
+    Shapes: ``item [M]``, ``time [M]`` (seconds), ``split [M]``, ``period [M]`` (all 0
+    where :class:`~lrdgraph.transforms.Trends` were not counted), ``user [M]``,
     ``start [U + 1]`` (where each user begins); ``num_items`` is ``N``, also the index
     of padding.
     """
 
     item: Tensor
+    time: Tensor
     split: Tensor
     period: Tensor
     user: Tensor
@@ -47,7 +48,8 @@ class Histories(NamedTuple):
         length = torch.bincount(user, minlength=data["user"].num_nodes)
         start = torch.cat([length.new_zeros(1), length.cumsum(0)])
         period = store.get("period", torch.zeros_like(item))
-        return cls(item, store.split, period, user, start, data["item"].num_nodes)
+        num_items = data["item"].num_nodes
+        return cls(item, store.time, store.split, period, user, start, num_items)
 
     def before(self, position: Tensor, length: int) -> Tensor:
         """The ``length`` items before each position, padded on the left.
@@ -63,6 +65,11 @@ class Histories(NamedTuple):
         first = self.start[self.user[position]].unsqueeze(1)
         inside = place >= first
         return torch.where(inside, self.item[place.clamp(min=0)], self.num_items)
+
+    def times_before(self, position: Tensor, length: int) -> Tensor:
+        """When the items of :meth:`before` were bought, ``[B, L]``; any in padding."""
+        place = position.unsqueeze(1) + torch.arange(-length, 0)
+        return self.time[place.clamp(min=0)]
 
     def seen(self, position: Tensor) -> tuple[Tensor, Tensor]:
         """Everything the user had before each position: row and item, ``[S]`` each."""
@@ -98,27 +105,33 @@ class TrainingWindows(Dataset[Batch]):
     def __getitems__(self, indices: list[int]) -> Batch:
         """A whole batch at once, all of it with shape ``[B, L]``."""
         last = self.last[indices]
-        place = last.unsqueeze(1) + torch.arange(1 - self.max_length, 1)
+        place = (last.unsqueeze(1) + torch.arange(1 - self.max_length, 1)).clamp(min=0)
         history = self.histories.before(last, self.max_length)
         target = torch.cat([history[:, 1:], self.histories.item[last, None]], dim=1)
         padding = self.histories.num_items
         return {
             "history": history,
+            "history_time": self.histories.times_before(last, self.max_length),
             "target": target.masked_fill(history == padding, padding),
-            "period": self.histories.period[place.clamp(min=0)],
+            "time": self.histories.time[place],
+            "period": self.histories.period[place],
         }
 
 
 class Question(TypedDict):
     """An evaluation batch: the ``history [B, L]``, the ``target [B]`` that followed.
 
-    It followed in ``period [B]``. ``seen_row`` and ``seen_item`` ``[S]`` list what each
+    ``user [B]`` chose it in ``period [B]``, at ``time [B]``; the history was bought at
+    ``history_time [B, L]``. ``seen_row`` and ``seen_item`` ``[S]`` list what each
     user had before; ``negatives [B, Q]`` are the given candidates, with ``Q = 0`` where
     there are none.
     """
 
+    user: Tensor
     history: Tensor
+    history_time: Tensor
     target: Tensor
+    time: Tensor
     period: Tensor
     seen_row: Tensor
     seen_item: Tensor
@@ -158,8 +171,11 @@ class Questions(Dataset[Question]):
         position = self.position[indices]
         row, item = self.histories.seen(position)
         return {
+            "user": self.histories.user[position],
             "history": self.histories.before(position, self.max_length),
+            "history_time": self.histories.times_before(position, self.max_length),
             "target": self.histories.item[position],
+            "time": self.histories.time[position],
             "period": self.histories.period[position],
             "seen_row": row,
             "seen_item": item,

@@ -26,6 +26,7 @@ class Popularity(nn.Module):
         history: Tensor,
         states: Tensor | None = None,
         period: Tensor | None = None,
+        history_time: Tensor | None = None,
     ) -> Tensor:
         """Scores of the catalogue after ``history [B, L]``, with shape ``[B, N]``."""
         return self.count.expand(history.size(0), -1).clone()

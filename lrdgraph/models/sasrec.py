@@ -130,6 +130,7 @@ class SASRec(nn.Module):
         history: Tensor,
         states: Tensor | None = None,
         period: Tensor | None = None,
+        history_time: Tensor | None = None,
     ) -> Tensor:
         """Score the whole catalogue after each history.
 
@@ -138,6 +139,7 @@ class SASRec(nn.Module):
             states: What :meth:`item_states` gave; None computes it.
             period: When each history is asked to go on, ``[B]``; None is *now*. Only a
                 model with ``trend`` minds.
+            history_time: When each item was bought, in seconds, ``[B, L]``; not read.
 
         Returns:
             Scores with shape ``[B, N]``.
