@@ -5,15 +5,19 @@ from lrdgraph.nn.dvae import RelationDVAE
 from lrdgraph.nn.encoder import CausalTransformer
 from lrdgraph.nn.lrd_dvae import LRDRelationDVAE
 from lrdgraph.nn.pair_dvae import PairDVAE
+from lrdgraph.nn.released_lrd import ReleasedLRD
 from lrdgraph.nn.scoring import RelationalScorer
+from lrdgraph.nn.temporal_decay import FrequencyDecay
 from lrdgraph.nn.trend import TrendBias
 
 __all__ = [
     "CausalTransformer",
+    "FrequencyDecay",
     "LRDRelationDVAE",
     "PairDVAE",
     "RelationDVAE",
     "RelationalScorer",
+    "ReleasedLRD",
     "SoftRGCNConv",
     "TrendBias",
 ]

@@ -64,6 +64,7 @@ class FrequencyDecay(nn.Module):
         Returns:
             Factors from 0 to 1, with shape ``[B, L, R]``.
         """
+        age = age.to(self.real.dtype)
         time = torch.log2(age / SECONDS_PER_UNIT + 1e-6).clamp(min=0)
         angle = 2 * math.pi * time.unsqueeze(-1) * self.frequency
         waves = torch.cat([angle.cos(), -angle.sin()], dim=-1)  # [B, L, 2 F]
