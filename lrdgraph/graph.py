@@ -31,12 +31,11 @@ class LatentRelationGraph(nn.Module):
     Args:
         data: Items with ``x [N, C_text]`` and relations ``('item', name, 'item')``; or
             the :attr:`candidates` of another graph.
-        num_latent: Number of latent relations ``K`` besides ``'none'``; 0 leaves the
-            DVAE out.
+        num_latent: Number ``K`` of latent relations; 0 leaves the DVAE out.
         state_channels: Size of the item states that reconstruct pairs.
-        objective: How relations are discovered: ``'marginal'`` is that of
-            :class:`~lrdgraph.nn.RelationDVAE`, ``'lrd'`` the one that LRD was published
-            with, of :class:`~lrdgraph.nn.LRDRelationDVAE`.
+        objective: How relations are discovered: ``'marginal'``, by
+            :class:`~lrdgraph.nn.RelationDVAE`; ``'lrd'`` or ``'released'``, as in LRD's
+            paper (:class:`~lrdgraph.nn.LRDRelationDVAE`) or code, for RCF and KDA.
 
     Attributes:
         ids: External item ids.
@@ -100,7 +99,8 @@ class LatentRelationGraph(nn.Module):
             )
         if num_latent:
             sizes = (self.x.size(1), state_channels, num_latent)
-            self.dvae = make_dvae(objective, *sizes, self.lags[self.static])
+            lags, known = self.lags[self.static], len(self.observed_relations) + 1
+            self.dvae = make_dvae(objective, *sizes, lags, known)
 
     @property
     def num_items(self) -> int:

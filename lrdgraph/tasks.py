@@ -17,7 +17,7 @@ from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.data.sequences import Question
 from lrdgraph.health import health
 from lrdgraph.metrics import rank_among, rank_of_target, ranking_metrics
-from lrdgraph.models import LRDRec, Popularity, SASRec
+from lrdgraph.models import RCF, LRDRec, Popularity, SASRec
 from lrdgraph.resuming import RandomState, WholeCheckpoints
 from lrdgraph.typing import Batch
 
@@ -56,7 +56,7 @@ class NextItem(LightningModule):
 
     def __init__(
         self,
-        model: LRDRec | Popularity | SASRec,
+        model: LRDRec | Popularity | RCF | SASRec,
         lr: float = 3e-3,
         *,
         gate_lr: float = 2e-2,
@@ -87,13 +87,8 @@ class NextItem(LightningModule):
         """AdamW, with groups of their own for the gates and for discovery."""
         groups: dict[str, list[nn.Parameter]] = {"rest": [], "gates": [], "dvae": []}
         for name, parameter in self.named_parameters():
-            place = (
-                "gates"
-                if ".scorer." in name or ".trend." in name
-                else "dvae"
-                if ".dvae." in name
-                else "rest"
-            )
+            gate = ".scorer." in name or ".trend." in name
+            place = "gates" if gate else "dvae" if ".dvae." in name else "rest"
             groups[place].append(parameter)
         options: dict[str, dict[str, Any]] = {
             "gates": {"lr": self.gate_lr, "weight_decay": 0.0},
@@ -151,14 +146,17 @@ class NextItem(LightningModule):
     def _answer(self, question: Question, prefix: str) -> None:
         when = (question["period"], question["history_time"])
         scores = self.model(question["history"], self._states, *when)
-        target = question["target"]
-        seen = (question["seen_row"], question["seen_item"])
-        self._log_ranks(prefix, rank_of_target(scores, target, seen))
-        negatives = question["negatives"]
+        self._rank_all(question, scores, prefix)
+        target, negatives = question["target"], question["negatives"]
         given = (negatives >= 0).any(dim=1)  # a user may be without
         if given.any():
             rank = rank_among(scores[given], target[given], negatives[given])
             self._log_ranks(f"{prefix}sampled/", rank)
+
+    def _rank_all(self, question: Question, scores: Tensor, prefix: str) -> None:
+        seen = (question["seen_row"], question["seen_item"])
+        rank = rank_of_target(scores, question["target"], seen)
+        self._log_ranks(prefix, rank)
 
     def _log_ranks(self, prefix: str, rank: Tensor) -> None:
         for name, value in ranking_metrics(rank).items():
@@ -177,35 +175,36 @@ def make_trainer(
     *,
     max_epochs: int = 100,
     patience: int = 5,
+    monitor: str = MONITOR,
+    average: bool = True,
     progress: bool = True,
 ) -> Trainer:
     """A trainer that stops when validation no longer improves.
 
-    What is validated and kept is a running average of the weights; see
-    :class:`~lrdgraph.averaging.WeightAverage`.
-
     Args:
         folder: Where checkpoints go: the best and the last epoch.
         max_epochs: Number of epochs at most.
-        patience: Epochs without a better validation NDCG@10 before training stops.
+        patience: Epochs without a better figure of validation before training stops.
+        monitor: That figure.
+        average: Whether to keep a :class:`~lrdgraph.averaging.WeightAverage`.
         progress: Whether to show a progress bar.
     """
     best, last = (
         ModelCheckpoint(
             folder,
             filename=filename,
-            monitor=monitor,
+            monitor=figure,
             mode="max",
             enable_version_counter=False,
         )
-        for filename, monitor in (("best", MONITOR), ("last", None))
+        for filename, figure in (("best", monitor), ("last", None))
     )
-    stopping = _Patience(MONITOR, mode="max", patience=patience)
+    stopping = _Patience(monitor, mode="max", patience=patience)
     return Trainer(
         max_epochs=max_epochs,
         # The last epoch is written after the best one, to know of it when resumed;
         # ``save_last`` would only write the epochs that are better.
-        callbacks=[WeightAverage(), RandomState(), stopping, best, last],
+        callbacks=[*[WeightAverage()] * average, RandomState(), stopping, best, last],
         plugins=[WholeCheckpoints()],
         devices=1,
         logger=False,

@@ -73,6 +73,22 @@ class Batch(TypedDict):
     period: Tensor
 
 
+class ChoiceBatch(TypedDict):
+    """A training batch of single choices.
+
+    ``user [B]`` chose ``target [B]`` at ``time [B]`` after ``history [B, L]``, padded
+    with ``N`` and bought at ``history_time [B, L]``, and not ``negatives [B, Q]``.
+    Times are in seconds, and mean nothing in padding.
+    """
+
+    user: Tensor
+    history: Tensor
+    history_time: Tensor
+    time: Tensor
+    target: Tensor
+    negatives: Tensor
+
+
 class Reason(NamedTuple):
     """One path to a recommended item.
 

@@ -37,6 +37,7 @@ MAY_IMPORT = {
 }
 RIM = {
     "lrdgraph/averaging.py",
+    "lrdgraph/choosing.py",
     "lrdgraph/cli/fitting.py",
     "lrdgraph/data/datamodule.py",
     "lrdgraph/resuming.py",

@@ -1,5 +1,6 @@
 """Histories and the batches made of them."""
 
+from lrdgraph.data.choices import TrainingChoices
 from lrdgraph.data.sequences import (
     Histories,
     Questions,
@@ -7,4 +8,10 @@ from lrdgraph.data.sequences import (
     user_histories,
 )
 
-__all__ = ["Histories", "Questions", "TrainingWindows", "user_histories"]
+__all__ = [
+    "Histories",
+    "Questions",
+    "TrainingChoices",
+    "TrainingWindows",
+    "user_histories",
+]

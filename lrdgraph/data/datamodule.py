@@ -10,17 +10,20 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torch_geometric.data import HeteroData
 
+from lrdgraph.data.choices import TrainingChoices
 from lrdgraph.data.sequences import Histories, Questions, TrainingWindows
 from lrdgraph.typing import TEST, VAL
 
 
 class SequenceDataModule(LightningDataModule):
-    """Training windows, validation and test questions of a data set.
+    """Training batches, validation and test questions of a data set.
 
     Args:
         data: Interactions with a split, and given negatives where there are any.
         max_length: Number of history slots ``L`` of the model.
         batch_size: Windows in a training batch; evaluation takes twice as many.
+        training: What to train on instead of windows, such as
+            :class:`~lrdgraph.data.choices.TrainingChoices`.
 
     Attributes:
         fingerprint: Equal for data of the same interactions, split and relations.
@@ -28,14 +31,18 @@ class SequenceDataModule(LightningDataModule):
     """
 
     def __init__(
-        self, data: HeteroData, max_length: int = 20, batch_size: int = 256
+        self,
+        data: HeteroData,
+        max_length: int = 20,
+        batch_size: int = 256,
+        training: TrainingWindows | TrainingChoices | None = None,
     ) -> None:
         super().__init__()
         histories = Histories.from_data(data)
         self.fingerprint = _fingerprint(data)
         self.batch_size = batch_size
-        self.windows = TrainingWindows(histories, max_length)
-        if not len(self.windows):
+        self.training = training or TrainingWindows(histories, max_length)
+        if not len(self.training):
             raise ValueError(
                 "training needs at least one user with two training interactions "
                 "(got none)"
@@ -46,8 +53,8 @@ class SequenceDataModule(LightningDataModule):
         )
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Training windows in a random order."""
-        return _loader(self.windows, self.batch_size, shuffle=True)
+        """What to train on, in a random order."""
+        return _loader(self.training, self.batch_size, shuffle=True)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Validation questions."""

@@ -109,7 +109,7 @@ class TrainingWindows(Dataset[Batch]):
     def __getitems__(self, indices: list[int]) -> Batch:
         """A whole batch at once, all of it with shape ``[B, L]``."""
         last = self.last[indices]
-        place = last.unsqueeze(1) + torch.arange(1 - self.max_length, 1)
+        place = (last.unsqueeze(1) + torch.arange(1 - self.max_length, 1)).clamp(min=0)
         history = self.histories.before(last, self.max_length)
         target = torch.cat([history[:, 1:], self.histories.item[last, None]], dim=1)
         before = self.histories.times_before(last, self.max_length)
@@ -120,19 +120,20 @@ class TrainingWindows(Dataset[Batch]):
             "history_time": before,
             "target": target.masked_fill(history == padding, padding),
             "time": time,
-            "period": self.histories.period[place.clamp(min=0)],
+            "period": self.histories.period[place],
         }
 
 
 class Question(TypedDict):
     """An evaluation batch: the ``history [B, L]``, the ``target [B]`` that followed.
 
-    It followed in ``period [B]``, at ``time [B]``; the history was bought at
+    ``user [B]`` chose it in ``period [B]``, at ``time [B]``; the history was bought at
     ``history_time [B, L]``. ``seen_row`` and ``seen_item`` ``[S]`` list what each
     user had before; ``negatives [B, Q]`` are the given candidates, with ``Q = 0`` where
     there are none.
     """
 
+    user: Tensor
     history: Tensor
     history_time: Tensor
     target: Tensor
@@ -176,6 +177,7 @@ class Questions(Dataset[Question]):
         position = self.position[indices]
         row, item = self.histories.seen(position)
         return {
+            "user": self.histories.user[position],
             "history": self.histories.before(position, self.max_length),
             "history_time": self.histories.times_before(position, self.max_length),
             "target": self.histories.item[position],

@@ -13,7 +13,9 @@ from lrdgraph.nn.encoder import (
 )
 from lrdgraph.nn.lrd_dvae import LRDRelationDVAE
 from lrdgraph.nn.pair_dvae import PairDVAE
+from lrdgraph.nn.released_lrd import ReleasedLRD
 from lrdgraph.nn.scoring import RelationalScorer
+from lrdgraph.nn.temporal_decay import FrequencyDecay
 from lrdgraph.nn.trend import TrendBias
 
 __all__ = [
@@ -21,12 +23,14 @@ __all__ = [
     "BSARec",
     "Caser",
     "CausalTransformer",
+    "FrequencyDecay",
     "GRU4Rec",
     "HistoryEncoder",
     "LRDRelationDVAE",
     "PairDVAE",
     "RelationDVAE",
     "RelationalScorer",
+    "ReleasedLRD",
     "SoftRGCNConv",
     "TiSASRec",
     "TrendBias",

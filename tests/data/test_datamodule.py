@@ -10,7 +10,7 @@ def test_batches_cover_the_data_in_a_new_order_each_time(shop):
     module = SequenceDataModule(shop, max_length=5, batch_size=32)
     loader = module.train_dataloader()
     epochs = [torch.cat([batch["history"] for batch in loader]) for _ in range(2)]
-    assert epochs[0].shape == (len(module.windows), 5)
+    assert epochs[0].shape == (len(module.training), 5)
     assert not epochs[0].equal(epochs[1])
     assert sorted(epochs[0].tolist()) == sorted(epochs[1].tolist())
     sizes = [batch["history"].size(0) for batch in loader]

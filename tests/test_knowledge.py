@@ -1,0 +1,38 @@
+import pytest
+import torch
+
+from lrdgraph.knowledge import Knowledge, known_relations
+from lrdgraph.testing import make_shop
+
+PAIRS = {"goes_with": [(0, 1), (2, 3)], "text_knn": [(0, 2)]}
+
+
+@pytest.fixture
+def data():
+    data = make_shop([[0, 1, 2]], 4, PAIRS)
+    data["item"].brand = ["Ada", "", "Bob", "Ada"]
+    data["item", "same_brand", "item"].edge_index = torch.tensor([[0, 3], [3, 0]])
+    return data
+
+
+def test_relations_and_values_become_triples(data):
+    known = Knowledge.from_data(data, *known_relations(data))
+    assert known.relations == ("virtual", "goes_with", "brand")
+    assert known.num_entities == 4 + 1 + 2
+    assert known.value.tolist() == [[4, 4, 5], [4, 4, 4], [4, 4, 6], [4, 4, 5]]
+    triples = torch.stack([known.head, known.relation, known.tail]).t().tolist()
+    assert triples == [[0, 1, 1], [2, 1, 3], [0, 2, 5], [2, 2, 6], [3, 2, 5]]
+
+
+@pytest.mark.parametrize(
+    ("relations", "attributes", "message"),
+    [
+        (["rivals"], [], r"'relations' needs some of .*got \['rivals'\]"),
+        (["goes_with"], ["colour"], r"'attributes' needs .*got \['colour'\]"),
+        (["virtual"], [], "relations need different names"),
+        ([], [], "at least one triple"),
+    ],
+)
+def test_names_need_to_be_there(data, relations, attributes, message):
+    with pytest.raises(ValueError, match=message):
+        Knowledge.from_data(data, relations, attributes)
