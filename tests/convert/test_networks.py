@@ -45,7 +45,7 @@ def likely(graph: LatentRelationGraph, min_prob: float) -> dict[tuple, float]:
     }
 
 
-@given(st.floats(0, 1))
+@given(st.floats(0, 1, width=32))
 def test_both_hold_the_pairs_that_are_likely_enough(
     graph: LatentRelationGraph, min_prob: float
 ) -> None:
