@@ -127,7 +127,6 @@ def _killed(name: str, folder: Path, seconds: float) -> bool:
 
 def _start(name: str, folder: Path):  # noqa: ANN202
     context = get_context("forkserver")
-    context.set_forkserver_preload(["killing", "transformers"])
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(name, folder, theirs))
     process.start()
