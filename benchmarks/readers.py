@@ -3,7 +3,9 @@
 import gzip
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch_geometric.data import HeteroData
 
+from lrdgraph import LatentRelationGraph
 from lrdgraph.datasets import (
     INTERACTS,
     AmazonReviews,
@@ -18,7 +21,8 @@ from lrdgraph.datasets import (
     ReChorus,
     from_tables,
 )
-from lrdgraph.testing import HashTextEncoder
+from lrdgraph.models import LRDRec
+from lrdgraph.testing import HashTextEncoder, make_shop
 from lrdgraph.text import VectorCache
 from lrdgraph.transforms import SetVectors
 
@@ -154,6 +158,28 @@ def given_vectors(folder: Path, suffix: str) -> Read:
     return lambda: SetVectors(path)(data)
 
 
+def kept_model(folder: Path, _: str) -> Read:
+    """A small model in a folder."""
+    for name, content in _model_files().items():
+        (folder / name).write_bytes(content)
+
+    def read() -> HeteroData:
+        model = LRDRec.from_pretrained(folder)
+        assert len(model.recommend(model.graph.ids[:1], 2)) == 2, "recommendations"
+        return from_tables(FRAMES["interactions"], FRAMES["items"])
+
+    return read
+
+
+@cache
+def _model_files() -> dict[str, bytes]:
+    shop = make_shop([[0, 1, 2], [2, 1]], 4, {"near": [(0, 1), (1, 2), (2, 3)]})
+    model = LRDRec(LatentRelationGraph(shop, num_latent=2, state_channels=4), 4)
+    with TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
 def _zip(path: Path, lines: list[str]) -> None:
     path.write_bytes(gzip.compress(("\n".join(lines) + "\n").encode(), 1))
 
@@ -168,6 +194,7 @@ READERS: dict[str, tuple[Callable[[Path, str], Read], tuple[str, ...]]] = {
     "MovieLens": (movielens, ("100k", "1m")),
     "stored dataset": (stored, ("",)),
     "VectorCache": (cached_vectors, ("",)),
+    "from_pretrained": (kept_model, ("",)),
     "SetVectors": (given_vectors, (".npy", ".safetensors")),
 }
 """For each reader what writes its files, and in which kinds."""

@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -140,6 +141,11 @@ def main() -> None:
         with TemporaryDirectory() as folder:
             print(training(Path(folder), args.weights)())
         return
+    context = get_context("forkserver")  # whose children find all imports done
+    context.set_forkserver_preload(["__main__", "transformers"])
+    warm_up = context.Process(target=int)
+    warm_up.start()
+    warm_up.join()
     rows = []
     for found in measure(args.seed, args.seconds, args.kills):
         rows += found

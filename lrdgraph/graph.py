@@ -49,8 +49,9 @@ class LatentRelationGraph(nn.Module):
             the other buffers are those of :class:`~lrdgraph.candidates.Candidates`.
 
     Raises:
-        ValueError: If latent relations have no pair to live on, if the objective is
-            unknown, or for what :func:`~lrdgraph.candidates.unite` raises.
+        ValueError: If latent relations have no pair to live on, if a relation of the
+            data is called like one of them, if the objective is unknown, or for what
+            :func:`~lrdgraph.candidates.unite` raises.
     """
 
     x: Tensor
@@ -85,6 +86,11 @@ class LatentRelationGraph(nn.Module):
         latent = tuple(f"latent_{k + 1}" for k in range(num_latent))
         self.latent_relations = (NONE, *latent)
         self.relations = (*self.observed_relations, *counted, *latent)
+        if taken := sorted({*self.latent_relations} & {*self.observed_relations}):
+            raise ValueError(
+                "relations of the data need other names than latent ones (got "
+                f"{taken}): rename them, or set 'num_latent' to 0"
+            )
         self.objective, self.state_channels = objective, state_channels
         self.encoder = candidates.encoder
         self.relation_names: dict[str, str] = {}

@@ -146,3 +146,10 @@ def test_given_data_is_not_changed(data):
     before = {store._key: sorted(store.keys()) for store in data.stores[1:]}
     LatentRelationGraph(data)
     assert {s._key: sorted(s.keys()) for s in data.stores[1:]} == before
+
+
+def test_a_relation_called_like_a_latent_one():
+    shop = make_shop([[0]], 4, {"latent_1": [(0, 1)], "near": [(1, 2)]})
+    with pytest.raises(ValueError, match=r"other names than latent ones .*'latent_1'"):
+        LatentRelationGraph(shop, num_latent=2)
+    assert LatentRelationGraph(shop, num_latent=0).relations == ("latent_1", "near")

@@ -76,6 +76,17 @@ def open_text(path: Path) -> Iterator[BinaryIO]:
         raise ValueError(f"'{path}' cannot be read: {error}") from error
 
 
+def check_text(path: Path) -> None:
+    """Looks through a text file before anything is made of it.
+
+    Raises:
+        ValueError: If the file cannot be read, see :func:`open_text`.
+    """
+    with open_text(path) as file:
+        while file.read(2**20):
+            pass
+
+
 def read_lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
     """Yields the non-empty lines of a text file, unpacked if its name ends in ``.gz``.
 

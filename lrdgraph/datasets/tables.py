@@ -9,7 +9,12 @@ from torch_geometric.data import HeteroData
 
 from lrdgraph.datasets.assemble import assemble
 from lrdgraph.datasets.cleaning import join_text
-from lrdgraph.datasets.reading import most_unpacked, open_text, read_lines
+from lrdgraph.datasets.reading import (
+    check_text,
+    most_unpacked,
+    open_text,
+    read_lines,
+)
 
 Table = pd.DataFrame | str | Path
 
@@ -144,6 +149,8 @@ def read_table(table: Table, name: str, text_columns: Sequence[str]) -> pd.DataF
         raise ValueError(
             f"'{name}' needs a file whose name ends in one of {known} (got '{path}')"
         )
+    if path.suffix == ".gz":
+        check_text(path)  # rows take many times the room of their text
     if kind in _JSON_LINES:
         return _read_json_lines(path)
     return _read_csv(path, _SEPARATORS[kind], text_columns)

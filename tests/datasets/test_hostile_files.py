@@ -39,12 +39,12 @@ def test_bombs_are_refused_before_they_fill_the_memory(name, tmp_path) -> None:
     for suffix in (".csv.gz", ".jsonl.gz"):
         (tmp_path / f"items{suffix}").write_bytes(bomb(pattern))
         tracemalloc.start()
-        with pytest.raises(ValueError, match=rf"items{suffix}' (cannot|needs)") as told:
+        with pytest.raises(ValueError, match=rf"items{suffix}' cannot") as told:
             from_tables(BOUGHT, tmp_path / f"items{suffix}")
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert peak < 100 * MIB
-        assert message in str(told.value) or suffix == ".jsonl.gz"
+        assert peak < 40 * MIB
+        assert message in str(told.value)
     (tmp_path / "reviews_Toys_5.json.gz").write_bytes(bomb(pattern))
     (tmp_path / "meta_Toys.json.gz").write_bytes(bomb(pattern))
     with pytest.raises(ValueError, match="'.*_Toys.*gz' (cannot be read|needs)"):

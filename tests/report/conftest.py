@@ -20,6 +20,9 @@ HOSTILE = [
 """Titles that are to be read and not to be run."""
 
 
+RELATION = "</script><b onclick=1>rel</b><!-- <script>"
+
+
 @pytest.fixture(scope="session")
 def told(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """A report on a shop with hostile titles, ids, brands and relations."""
@@ -29,7 +32,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
         data["item"].id[place] = f"{title}/{place}?&#"
     torch.manual_seed(0)
     bad = data["item", "also_bought", "item"]
-    data["item", "<b onclick=1>rel</b>", "item"].edge_index = bad.edge_index
+    data["item", RELATION, "item"].edge_index = bad.edge_index
+    data["item"]["<s>attribute</s>"] = list(data["item"].brand)
     graph = LatentRelationGraph(data, num_latent=3)
     graph.dvae.outcome.weight.data *= 30  # relations are to be sure of something
     model = LRDRec(graph).eval()
@@ -44,5 +48,10 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
         graph, path, data, health=health, recommender=model, histories=histories
     )
     return SimpleNamespace(
-        path=path, data=data, graph=graph, model=model, histories=histories
+        path=path,
+        data=data,
+        graph=graph,
+        model=model,
+        histories=histories,
+        relation=RELATION,
     )

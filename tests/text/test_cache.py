@@ -140,3 +140,15 @@ def test_repr_does_not_depend_on_the_folder(tmp_path: Path) -> None:
 def test_chunk_size_needs_to_be_positive(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"'chunk_size' .*got 0"):
         VectorCache(HashTextEncoder(8), tmp_path, chunk_size=0)
+
+
+def test_neither_texts_nor_names_are_paths(tmp_path: Path) -> None:
+    class Encoder(HashTextEncoder):
+        fingerprint = "../../elsewhere"
+
+    texts = ["../../x", "/etc/passwd", "C:\\x", "a\0b", "."]
+    VectorCache(Encoder(8), tmp_path / "cache")(texts)
+    (folder,) = tmp_path.iterdir()
+    (inner,) = folder.iterdir()
+    assert (folder.name, len(inner.name)) == ("cache", 16)
+    assert [path.suffix for path in inner.iterdir()] == [".safetensors"]
