@@ -1,0 +1,80 @@
+import pytest
+import torch
+
+from lrdgraph import LatentRelationGraph
+from lrdgraph.choosing import MONITOR, NextChoice, make_choice_trainer
+from lrdgraph.data import Histories, TrainingChoices
+from lrdgraph.data.datamodule import SequenceDataModule
+from lrdgraph.knowledge import Knowledge
+from lrdgraph.metrics import rank_among, ranking_metrics
+from lrdgraph.models import KDA
+from lrdgraph.tasks import fit
+from lrdgraph.testing import tiny_shop
+
+L, C = 6, 8
+
+
+@pytest.fixture(scope="module")
+def data():
+    data = tiny_shop(num_users=60, num_items=48)
+    torch.manual_seed(0)
+    for part in ("val", "test"):
+        negatives = torch.randint(48, (60, 9))
+        negatives[3] = -1  # somebody without
+        data["user"][f"{part}_negatives"] = negatives
+    return data
+
+
+@pytest.fixture
+def task(data) -> NextChoice:
+    torch.manual_seed(0)
+    graph = LatentRelationGraph(data, 0)
+    known = Knowledge.from_data(data, ["text_knn"])
+    model = KDA(graph, known, 60, C, max_length=L, num_layers=1, num_heads=2)
+    return NextChoice(model, lr=0.01)
+
+
+def module_of(data) -> SequenceDataModule:
+    choices = TrainingChoices(Histories.from_data(data), L)
+    return SequenceDataModule(data, L, 64, choices)
+
+
+def test_validation_ranks_among_given_negatives_alone(data, task, tmp_path):
+    module, trainer = module_of(data), make_choice_trainer(tmp_path, progress=False)
+    found = trainer.validate(task, module, verbose=False)[0]
+    question = module.validation.__getitems__(list(range(len(module.validation))))
+    names = ("user", "time", "history_time")
+    scores = task.model(question["history"], **{n: question[n] for n in names})
+    given = (question["negatives"] >= 0).any(1)
+    assert given.sum() == len(given) - 1
+    target, negatives = question["target"][given], question["negatives"][given]
+    expected = ranking_metrics(rank_among(scores[given], target, negatives))
+    assert found == pytest.approx(
+        {f"val/sampled/{name}": value for name, value in expected.items()}
+    )
+
+
+def test_the_test_ranks_the_catalogue_too_unless_told_not_to(data, task, tmp_path):
+    module, trainer = module_of(data), make_choice_trainer(tmp_path, progress=False)
+    found = trainer.test(task, module, verbose=False)[0]
+    assert {"test/HR@5", "test/sampled/HR@5"} <= set(found)
+    task.rank_catalogue = False
+    found = trainer.test(task, module, verbose=False)[0]
+    assert all("sampled" in name for name in found)
+
+
+def test_training_gets_better_and_leaves_the_best_weights(data, task, tmp_path):
+    module = module_of(data)
+    trainer = make_choice_trainer(tmp_path, max_epochs=4, progress=False)
+    before = trainer.validate(task, module, verbose=False)[0][MONITOR]
+    fit(trainer, task, module)
+    best = trainer.validate(task, module, verbose=False)[0][MONITOR]
+    assert best > before
+    assert best == pytest.approx(trainer.checkpoint_callback.best_model_score.item())
+
+
+def test_biases_have_no_penalty(task):
+    first, second = task.configure_optimizers().param_groups
+    assert (first["weight_decay"], second["weight_decay"]) == (1e-6, 0.0)
+    biases = {id(p) for n, p in task.model.named_parameters() if "bias" in n}
+    assert {id(p) for p in second["params"]} == biases
