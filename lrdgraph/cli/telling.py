@@ -47,8 +47,10 @@ def print_recommendations(
     user: str = "",
 ) -> None:
     """Print items with titles, and their reasons in words."""
-    after = f"after {_called(graph, history[-1])}" if history else "nothing is known"
-    print(f"{user}{', ' if user else ''}{after}:")
+    if history:
+        print(f"{user}{', ' if user else ''}after {_called(graph, history[-1])}:")
+    else:
+        print(f"{user or 'somebody'}, of whom nothing is known:")
     for rank, one in enumerate(found, start=1):
         print(f"{rank:>3}  {_called(graph, one.item)}  (score {one.score:.2f})")
         telling = [r for r in one.reasons if r.contribution >= _TELLING]

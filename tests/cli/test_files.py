@@ -1,11 +1,15 @@
 """Commands that make files: vectors, relations, grown models, graphs, pages."""
 
 import json
+import re
+import shlex
+from pathlib import Path
 
 import networkx
 import pandas as pd
 import pytest
 
+from lrdgraph.cli import texts
 from lrdgraph.cli.settings import read_settings
 from lrdgraph.models import LRDRec
 
@@ -137,3 +141,27 @@ def test_damaged_model_is_told(model, tmp_path, run):
     code, _, err = run("recommend", tmp_path)
     assert code == 2
     assert "is damaged" in err
+
+
+PAGE = Path(__file__).resolve().parents[2] / "docs/command-line.md"
+QUICKLY = {
+    "embed": ["--encoder", "hash"],
+    "discover": ["--encoder", "hash", "--steps", "20"],
+    "train": ["--encoder", "hash", "--steps", "20", "--epochs", "1"],
+}
+"""What a test adds to commands of the page, to take seconds."""
+
+
+def test_commands_of_the_page_can_be_run(folder, tmp_path, run, monkeypatch):
+    """The shop is a smaller one, and what is printed there was measured with MiniLM."""
+    monkeypatch.chdir(tmp_path)
+    for file in (folder / "purchases.csv", folder / "items.csv"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    blocks = re.findall(r"^```bash\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.M)
+    lines = "".join(blocks).replace("\\\n", "").splitlines()
+    Path("new-items.csv").write_text("item_id,title\nNEW1,Drip Tray for Halduso\n")
+    commands = [shlex.split(line)[1:] for line in lines if line.startswith("lrdgraph ")]
+    assert {argv[0] for argv in commands} == {*texts.COMMANDS} - {"serve"}
+    for argv in commands:
+        code, _, err = run(*argv, *QUICKLY.get(argv[0], []))
+        assert code == 0, f"{argv}: {err}"

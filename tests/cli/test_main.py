@@ -135,8 +135,25 @@ def test_interruption_is_quiet(run, monkeypatch):
     assert run("export", "m", "a.gexf") == (130, "", "")
 
 
-def test_serving_without_its_extra_is_told(run, monkeypatch):
-    monkeypatch.setitem(sys.modules, "lrdgraph.serve", None)
+@pytest.fixture
+def without_server(monkeypatch):
+    """The extra ``serve`` is not installed."""
+    for name in [n for n in sys.modules if n.startswith("lrdgraph.serve")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "lrdgraph.cli.serve", raising=False)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+
+
+def test_serving_without_its_extra_is_told(without_server, run):
     code, _, err = run("serve", "m")
     assert code == 2
-    assert "pip install 'lrdgraph[serve]'" in err
+    assert "pip install lrdgraph[serve]" in err
+
+
+def test_serving_is_asked_with_host_and_port(run, monkeypatch):
+    asked = []
+    pytest.importorskip("uvicorn")
+    pytest.importorskip("fastapi")
+    monkeypatch.setattr("lrdgraph.cli.serve.serve", lambda *given: asked.append(given))
+    assert run("serve", "m", "--port", 81).code == 0
+    assert asked == [("m", "127.0.0.1", 81)]

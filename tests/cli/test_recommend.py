@@ -115,7 +115,7 @@ def test_items_unknown_to_the_model_are_left_out(model, tmp_path, run):
     assert code == 0
     assert "2 of 4 interactions, with items such as 'strange'" in err
     assert out.startswith("1, after P000008 ")
-    assert "\n2, nothing is known:\n" in out
+    assert "\n2, of whom nothing is known:\n" in out
     assert len(ranked(out)) == 4
 
 

@@ -5,9 +5,9 @@ import signal
 
 import pandas as pd
 import pytest
-from lrdgraph.cli.resuming import Repeatable
 from safetensors.torch import load_file
 
+from lrdgraph.cli.fitting import ToldNextItem
 from lrdgraph.cli.settings import Settings, read_settings
 from lrdgraph.cli.shop import make_encoder
 from lrdgraph.models import LRDRec
@@ -48,16 +48,16 @@ def test_interrupted_training_goes_on_as_if_it_had_not_been(
     model, tables, quickly, tmp_path, run, monkeypatch
 ):
     before = signal.getsignal(signal.SIGINT)
-    learn = Repeatable.training_step
+    learn = ToldNextItem.training_step
 
-    def stop(task: Repeatable, batch: dict, batch_idx: int) -> object:
+    def stop(task: ToldNextItem, batch: dict, batch_idx: int) -> object:
         if task.current_epoch == 2:
             raise KeyboardInterrupt
         return learn(task, batch, batch_idx)
 
     train = ["train", *tables, "--out", tmp_path / "m", "--epochs", "3", *quickly]
     with monkeypatch.context() as patch:
-        patch.setattr(Repeatable, "training_step", stop)
+        patch.setattr(ToldNextItem, "training_step", stop)
         code, out, err = run(*train)
     signal.signal(signal.SIGINT, before)  # which Lightning ignores from then on
     assert (code, out) == (130, "")
