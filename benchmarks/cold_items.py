@@ -26,9 +26,9 @@ from torch import Tensor, nn
 
 from lrdgraph.data.sequences import Question
 from lrdgraph.datasets import AmazonReviews, PlantedRelations, ReChorus
-from lrdgraph.fair_share import give_fair_share
 from lrdgraph.metrics import rank_of_target, ranking_metrics
 from lrdgraph.models import LRDRec, Popularity, SASRec
+from lrdgraph.models.fair_share import give_fair_share
 from lrdgraph.text import TextEncoder, VectorCache, packaged_model
 from lrdgraph.typing import TEST, VAL
 

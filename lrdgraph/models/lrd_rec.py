@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lrdgraph import carry_over, pretrained, recommending
+from lrdgraph import pretrained
 from lrdgraph.graph import LatentRelationGraph
+from lrdgraph.models import carry_over, recommending
 from lrdgraph.models.sasrec import SASRec
 from lrdgraph.nn.conv.soft_rgcn_conv import SoftRGCNConv
 from lrdgraph.nn.conv.typed_mean import FrozenTypedMean

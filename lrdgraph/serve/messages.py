@@ -22,7 +22,7 @@ class _Request(BaseModel):
 
 
 class RecommendRequest(_Request):
-    """What to recommend after; as in :func:`~lrdgraph.recommending.recommend`."""
+    """What to recommend after; see :func:`~lrdgraph.models.recommending.recommend`."""
 
     history: list[str] = Field(
         max_length=MAX_HISTORY,

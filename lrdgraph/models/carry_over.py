@@ -9,8 +9,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from lrdgraph.fair_share import give_fair_share
 from lrdgraph.graph import LatentRelationGraph
+from lrdgraph.models.fair_share import give_fair_share
 
 if TYPE_CHECKING:
     from lrdgraph.models import LRDRec
@@ -67,7 +67,7 @@ def with_items(
 
     They can be recommended, and recommended after, at once, with a bias that gives
     them their share of places (see
-    :func:`~lrdgraph.fair_share.give_fair_share`).
+    :func:`~lrdgraph.models.fair_share.give_fair_share`).
 
     Args:
         model: The model, which is left as it is.

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from lrdgraph.fair_share import give_fair_share
 from lrdgraph.models import SASRec
+from lrdgraph.models.fair_share import give_fair_share
 
 KNOWN, NEW = 60, 20
 

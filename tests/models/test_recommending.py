@@ -7,7 +7,7 @@ import torch
 from lrdgraph import LatentRelationGraph
 from lrdgraph.data import user_histories
 from lrdgraph.models import LRDRec
-from lrdgraph.recommending import COLUMNS
+from lrdgraph.models.recommending import COLUMNS
 
 
 @pytest.fixture(scope="module")
