@@ -32,7 +32,7 @@ from lrdgraph.transforms import LeaveOneOut, Transitions
 from lrdgraph.typing import TEST, Batch
 
 NUM_NEGATIVES = 99
-MODELS = ("softmax", "softmax, no dropout", "bce", "popularity")
+MODELS = ("softmax", "bce", "softmax, no dropout", "bce, no dropout", "popularity")
 SHOWN = ("HR@10", "NDCG@10")
 
 
