@@ -143,6 +143,12 @@ def _recommend(parser: ArgumentParser) -> None:
         metavar="FILE",
         help="write a table (.parquet or .csv) for --user, or for all users",
     )
+    _what(parser)
+    options.add_columns(parser)
+
+
+def _what(parser: ArgumentParser) -> None:
+    """What may be recommended, and how much of it."""
     what = parser.add_argument_group("what")
     what.add_argument(
         "-k",
@@ -176,7 +182,6 @@ def _recommend(parser: ArgumentParser) -> None:
         help="items at most with their strongest reason in the same relation, for "
         "diversity",
     )
-    options.add_columns(parser)
 
 
 def _add(parser: ArgumentParser) -> None:

@@ -29,7 +29,8 @@ def write_shop(folder: Path, num_users: int = 150) -> None:
         "item_id": [items.id[i] for i in item],
         "time": store.time.tolist(),
     }
-    table = {"item_id": items.id, "title": items.title, "category": items.category}
+    table = {"item_id": items.id, "title": items.title}
+    table |= {"category": items.category, "brand": items.brand}
     pd.DataFrame(purchases).to_csv(folder / "purchases.csv", index=False)
     pd.DataFrame(table).to_csv(folder / "items.csv", index=False)
 

@@ -102,7 +102,7 @@ def test_wrong_options_are_told_in_a_line(argv, said, capsys):
         (["recommend", "m", "--interactions", "f"], "needs --user ID"),
         (["recommend", "m", "--where", "a=b"], "--where needs --items"),
         (["recommend", "m", "--interactions", "f", "--out", "a.xls"], ".parquet or"),
-        (["embed", __file__, "--encoder", "hash"], "needs to end in one of"),
+        (["embed", __file__, "--encoder", "hash"], "ends in one of"),
         (["report", "m", "a.html", "--user", "u1"], "--user needs --interactions"),
     ],
 )
