@@ -155,6 +155,11 @@ def test_the_front_loads_little():
     assert (HEAVY | {"scipy", "sklearn"}).isdisjoint(loaded("lrdgraph.graph"))
 
 
+def test_the_front_by_itself_loads_no_torch():
+    script = "import sys, lrdgraph; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
 @each_file
 def test_every_function_says_what_it_returns(name):
     assert [f.name for f in functions(TREES[name]) if f.returns is None] == []
