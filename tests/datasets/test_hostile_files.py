@@ -128,7 +128,9 @@ def test_lines_that_are_no_objects(line, tmp_path) -> None:
         from_tables(BOUGHT, path)
 
 
-@pytest.mark.parametrize("name", ["_key", "__class__", "_pop_cache", 0, ("a", "b")])
+@pytest.mark.parametrize(
+    "name", ["_key", "__class__", "_pop_cache", "vector_steps", 0, ("a", "b")]
+)
 def test_attributes_that_pyg_cannot_hold(name) -> None:
     items = ITEMS.assign(**{"other": "x"}).rename(columns={"other": name})
     with pytest.raises(ValueError, match="'items' needs attributes with other names"):
