@@ -67,9 +67,9 @@ def test_a_bomb_of_parquet_is_refused(compression, tmp_path) -> None:
 
 def test_a_large_file_that_is_none_of_these_is_read(tmp_path) -> None:
     path = tmp_path / "lines.txt.gz"
-    lines = [f"{number * 7919 % 100_003} {'x' * 40}" for number in range(10**6)]
+    lines = [f"{number * 7919 % 100_003} {'x' * 40}" for number in range(400_000)]
     path.write_bytes(gzip.compress("\n".join(lines).encode(), 1))
-    assert sum(1 for _ in read_lines(path)) == 10**6
+    assert sum(1 for _ in read_lines(path)) == 400_000
 
 
 @pytest.mark.parametrize("before", [0, 1, 2**18 - 1, 2**18])
