@@ -18,7 +18,12 @@ from lrdgraph.typing import NONE, TEST, TRAIN
 INTERACTS = ("user", "interacts", "item")
 """Edge type of the interactions."""
 
-_TAKEN = {"id", "num_nodes", "x"}  # attributes of an item that mean something else
+_TAKEN = {
+    "id",
+    "num_nodes",
+    "vector_steps",
+    "x",
+}  # attributes of an item that mean something else
 
 
 def assemble(
@@ -62,8 +67,9 @@ def assemble(
 
     Raises:
         ValueError: If a column or an id is missing, a time is no time, a relation is
-            called ``'none'``, an attribute ``'id'``, ``'x'``, ``'num_nodes'`` or
-            anything with an underscore in front, or if there is no interaction at all.
+            called ``'none'``, an attribute ``'id'``, ``'x'``, ``'num_nodes'``,
+            ``'encoder'``, ``'vector_steps'`` or anything with an underscore in front,
+            or if there is no interaction at all.
     """
     _require_columns(interactions, "interactions", ("user", "item", "time"))
     _require_columns(items, "items", ("item", "text", *shared))

@@ -102,7 +102,7 @@ names = st.lists(
 
 
 @each_suffix
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(names, st.text(min_size=1, max_size=6))
 def test_any_ids_and_names_come_back(
     make_graph, tmp_path_factory, suffix: str, ids: list[str], relation: str

@@ -23,7 +23,7 @@ Steps = list[tuple[str, str, int]]
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lrdgraph")
 
-few = settings(max_examples=25)
+few = settings(max_examples=12)
 
 
 def is_id(name: str) -> bool:

@@ -123,6 +123,12 @@ def test_a_model_of_another_minor_version_is_read(kept):
         ({"model": {"hidden_channels": 8, "size": 3}}, r"does not hold what .*'size'"),
         ({"model": {"hidden_channels": 8}}, r"(?s)does not hold what .*mismatch"),
         ({"candidates": {}}, r"does not hold what .*observed_relations"),
+        ({"candidates": []}, r"does not hold what"),
+        ({"graph": None}, r"does not hold what"),
+        ({"model": {"hidden_channels": "x"}}, r"does not hold what"),
+        ({"sha256": ["x"]}, r"needs to be the configuration of a model"),
+        ({"sha256": {}}, r"items\.parquet' is damaged or belongs to another"),
+        ({"sha256": {"../../x": ""}}, r"items\.parquet' is damaged or belongs to"),
     ],
 )
 def test_another_configuration_is_refused(kept, changes, message):
