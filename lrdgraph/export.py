@@ -108,7 +108,9 @@ def export_scoring(model: LRDRec, path: str | Path, k: int | None = None) -> Non
             and indices ``[B, k]``; None gives the scores of all, ``[B, N]``.
 
     Raises:
-        ValueError: If the name has another end, or if ``k`` is not between 1 and ``N``.
+        ValueError: If the name has another end, if ``k`` is not between 1 and ``N``, or
+            if the encoder is ``'tisasrec'``, which needs to know when items were
+            bought.
         ImportError: If ONNX is asked for and missing.
     """
     path = Path(path)

@@ -12,6 +12,7 @@ from torch import Tensor
 from lrdgraph import LatentRelationGraph
 from lrdgraph.export import export_scoring
 from lrdgraph.models import LRDRec
+from lrdgraph.nn.encoder import ENCODERS
 from lrdgraph.testing import tiny_shop
 from lrdgraph.transforms import Trends
 
@@ -118,6 +119,24 @@ def test_onnx_gives_the_best_items(model, histories, tmp_path) -> None:
         expected = best(model, history, 20)
         torch.testing.assert_close(torch.tensor(scores), expected[0], rtol=0, atol=1e-4)
         torch.testing.assert_close(torch.tensor(items), expected[1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted({*ENCODERS} - {"transformer", "tisasrec"}))
+def test_other_encoders(model, histories, tmp_path, name) -> None:
+    other = LRDRec(model.graph, max_length=8, encoder=name).eval()
+    export_scoring(other, tmp_path / "scoring.pt2")
+    program = torch.export.load(tmp_path / "scoring.pt2").module()
+    for history in histories:
+        with torch.no_grad():
+            expected = other(history)
+            torch.testing.assert_close(program(history), expected, rtol=0, atol=1e-4)
+
+
+def test_an_encoder_that_needs_times(model, tmp_path) -> None:
+    other = LRDRec(model.graph, encoder="tisasrec")
+    with pytest.raises(ValueError, match="'time' needs to be given to 'TiSASRec'"):
+        export_scoring(other, tmp_path / "scoring.pt2")
 
 
 def test_what_is_asked_needs_to_be_possible(model, tmp_path) -> None:

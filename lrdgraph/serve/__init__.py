@@ -40,7 +40,7 @@ def serve(model_folder: str | Path, host: str = "127.0.0.1", port: int = 8000) -
 
     Raises:
         FileNotFoundError: If there is no such model.
-        ValueError: If it cannot be read.
+        ValueError: If it cannot be read, or needs to know when items were bought.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     app = make_app(LRDRec.from_pretrained(model_folder))

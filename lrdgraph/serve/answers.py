@@ -32,6 +32,9 @@ class Answers:
 
     Args:
         model: The model, which is put into evaluation mode.
+
+    Raises:
+        ValueError: If the model cannot recommend after items alone.
     """
 
     def __init__(self, model: LRDRec) -> None:
@@ -42,6 +45,7 @@ class Answers:
         ]
         with torch.no_grad():
             self._states = model.item_states()
+        model.recommend(model.graph.ids[:1], 1, states=self._states)  # or fail now
 
     def recommend(self, request: RecommendRequest) -> Recommendations:
         """Items after a history."""

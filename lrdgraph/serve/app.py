@@ -61,6 +61,10 @@ def make_app(
 
     Returns:
         An ASGI application, for uvicorn or any other server.
+
+    Raises:
+        ValueError: If the model cannot recommend after items alone, as with the encoder
+            ``'tisasrec'``, which needs to know when they were bought.
     """
     answers = Answers(model)
     threads = Workers(workers or os.cpu_count() or 1, waiting, seconds)

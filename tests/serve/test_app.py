@@ -164,8 +164,8 @@ def test_what_takes_too_long_or_waits_in_vain(model, monkeypatch) -> None:
         done.append("one")
         return []
 
-    monkeypatch.setattr(type(model), "recommend", slow)
     app = make_app(model, seconds=0.5, workers=1, waiting=1)
+    monkeypatch.setattr(type(model), "recommend", slow)
     with TestClient(app) as client:
         results: list[int] = []
 
@@ -189,6 +189,11 @@ def test_what_takes_too_long_or_waits_in_vain(model, monkeypatch) -> None:
         else:
             pytest.fail("the service did not recover")
     assert len(done) == 2  # what waited in vain was never begun
+
+
+def test_a_model_that_needs_times_is_refused_at_the_start(model) -> None:
+    with pytest.raises(ValueError, match="'time' needs to be given to 'TiSASRec'"):
+        make_app(type(model)(model.graph, encoder="tisasrec"))
 
 
 def test_a_body_that_does_not_come(model) -> None:

@@ -53,4 +53,4 @@ class GRU4Rec(HistoryEncoder):
 def _move(states: Tensor, slot: Tensor) -> Tensor:
     """The states of other slots, counted around the end, ``[B, L, C]``."""
     index = slot.remainder(states.size(1)).unsqueeze(-1)
-    return torch.take_along_dim(states, index, dim=1)
+    return states.gather(1, index.expand_as(states))
