@@ -53,7 +53,11 @@ def theirs(reference: Path, root: Path, name: str, x: Tensor) -> tuple[Any, Any,
     # As numpy was: ``np.object`` was the type, and lists may differ in length.
     setattr(np, "object", object)  # noqa: B010
     np.array = ragged_array
-    sys.path.insert(0, str((reference / "src").resolve()))
+    # Their package without an __init__.py would lose against models.py beside us.
+    here, source = Path(__file__).resolve().parent, (reference / "src").resolve()
+    others = [path for path in sys.path if Path(path).resolve() != here]
+    sys.path[:] = [str(source), *others]
+    sys.modules.pop("models", None)
     folder = Path(tempfile.mkdtemp())
     (folder / "data" / "Office").mkdir(parents=True)
     (folder / "src").mkdir()
@@ -133,10 +137,10 @@ def copy_weights(model: Any, ours: RCF, corpus: Any, users: Tensor) -> None:
         theirs_of[ours.decay.imaginary] = decay.freq_imag.weight
     for parameter, value in theirs_of.items():
         parameter.data.copy_(value.data)
-    place = entity_of(corpus, ours, ours.value)
-    ours.entity.weight.data[place] = model.entity_embeddings.weight.data
-    # Entities that are no item's value share a place with no value: set it last.
-    ours.entity.weight.data[ours.num_items] = model.entity_embeddings.weight.data[0]
+    place, entity = entity_of(corpus, ours, ours.value), model.entity_embeddings.weight
+    # Theirs has an entity for each unknown value; ours has one for them and padding.
+    entity.data[place == ours.num_items] = entity.data[0].clone()
+    ours.entity.weight.data[place] = entity.data
 
 
 class Both:

@@ -49,7 +49,8 @@ class RCF(nn.Module):
     posterior says that the relation holds, ours.
 
     *No value* is an entity that is learned; it also stands for padding, which no
-    history attends to, as in the authors' code.
+    history attends to, as in the authors' code, and for an unknown value of an
+    attribute, for which their code has an entity of its own.
 
     Args:
         graph: The item graph, for its latent relations.
@@ -219,7 +220,7 @@ class RCF(nn.Module):
         if candidates is None:
             every = torch.arange(self.num_items, device=history.device)
             candidates = every.expand(len(history), -1)
-        scores = torch.empty(candidates.shape, device=states.device)
+        scores = states.new_empty(candidates.shape)
         age = _age(history_time, time)
         filled = history < self.num_items
         for rows, columns in _parts(*candidates.shape):
