@@ -111,7 +111,7 @@ def _batch(
 ) -> Question:
     rows = [([padding] * length + history)[-length:] for history, _, _ in asked]
     seen = [(row, item) for row, (_, _, items) in enumerate(asked) for item in items]
-    seen_row, seen_item = torch.tensor(seen).t()
+    seen_row, seen_item = torch.tensor(seen, dtype=torch.long).view(-1, 2).t()
     return {
         "history": torch.tensor(rows),
         "target": torch.tensor([target for _, target, _ in asked]),
@@ -130,3 +130,14 @@ def warm_questions(
     asked = Questions(histories, part, length)
     places = torch.arange(len(asked)).split(512)
     return [asked.__getitems__(place.tolist()) for place in places]
+
+
+def new_shoppers(shop: Shop, length: int) -> list[Question]:
+    """The first purchases, after none, of the fifth of the shoppers who came last."""
+    store = shop.warm[INTERACTS]
+    user, item = store.edge_index
+    first = torch.searchsorted(user, user.unique())
+    latest = store.time[first].argsort(stable=True)[-(len(first) // 5) :]
+    nobody: list[int] = []
+    asked = [(nobody, target, nobody) for target in item[first[latest]].tolist()]
+    return [_batch(asked, length, shop.num_warm)]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from arriving import Shop, hold_out, warm_questions
+from arriving import Shop, hold_out, new_shoppers, warm_questions
 from models import TEXT_MODEL, build, configure
 from next_item import train
 from pytorch_lightning import seed_everything
@@ -38,7 +38,7 @@ DATASETS = {
     "office": lambda root: ReChorus(root),
     "beauty": lambda root: AmazonReviews(root, "Beauty", "2014"),
 }
-MODELS = ("popularity", "text-knn", "lrdrec", "sasrec-text-only")
+MODELS = ("popularity", "text-knn-all", "text-knn-cold", "lrdrec", "sasrec-text-only")
 COLUMNS = (
     ("cold", "all", "HR@10"),
     ("cold", "all", "NDCG@10"),
@@ -47,8 +47,8 @@ COLUMNS = (
     ("warm", "before", "NDCG@10"),
     ("warm", "warm", "NDCG@10"),
     ("warm", "all", "NDCG@10"),
+    ("new shopper", "before", "NDCG@10"),
 )
-MAIN = COLUMNS[1]
 LENGTHS = (1, 2, 3, 5, 20)  # last items of a history that text neighbours are sought of
 
 
@@ -70,7 +70,7 @@ class TextNeighbours(nn.Module):
 
 
 def grow(net: SASRec, x: Tensor, config: dict) -> SASRec:
-    """SASRec on texts, with the items that arrive, like LRDRec.with_items."""
+    """SASRec on texts alone, with the items that arrive, like LRDRec.with_items."""
     num_warm, num_new = net.num_items, len(x) - net.num_items
     options = {k: config[k] for k in ("max_length", "num_layers", "dropout")}
     grown = SASRec(len(x), config["hidden_channels"], x=x, **options)
@@ -98,7 +98,7 @@ def ranks(
 
 
 def figures(before: nn.Module, after: nn.Module, shop: Shop, args: Namespace) -> dict:
-    """Metrics of known items before and after others arrive, and of these."""
+    """Metrics of known items, of those that arrive, and of new shoppers."""
     options = (shop, PARTS[args.part], args.max_length)
     known, everything = slice(0, shop.num_warm), slice(None)
     warm = warm_questions(*options, shop.num_items)
@@ -112,6 +112,9 @@ def figures(before: nn.Module, after: nn.Module, shop: Shop, args: Namespace) ->
             "before": ranks(before, alone, known),
             "warm": ranks(after, warm, known),
             "all": ranks(after, warm, everything),
+        },
+        "new shopper": {
+            "before": ranks(before, new_shoppers(shop, args.max_length), known),
         },
     }
 
@@ -129,12 +132,10 @@ def encoder(args: Namespace) -> VectorCache:
     return VectorCache(TextEncoder(packaged_model(TEXT_MODEL)), args.cache)
 
 
-def best_length(shop: Shop, args: Namespace) -> int:
-    """Number of last items with which text neighbours are best."""
+def best_length(shop: Shop, among: slice, args: Namespace) -> int:
+    """Number of last items with which text neighbours rank best."""
     x = vectors(shop, args)
-    found = [
-        ranks(TextNeighbours(x, n), shop.cold, slice(None))["NDCG@10"] for n in LENGTHS
-    ]
+    found = [ranks(TextNeighbours(x, n), shop.cold, among)["NDCG@10"] for n in LENGTHS]
     return LENGTHS[found.index(max(found))]
 
 
@@ -146,7 +147,7 @@ def models(
         count = shop.warm["item"]["count"]
         return Popularity(count), Popularity(F.pad(count, (0, len(shop.ids)))), 0
     x = vectors(shop, args)
-    if model == "text-knn":
+    if model.startswith("text-knn"):
         length = config["num_last"]
         return TextNeighbours(x[: shop.num_warm], length), TextNeighbours(x, length), 0
     net = build("lrdrec" if model == "lrdrec" else "sasrec-text", shop.warm, config)
@@ -161,23 +162,29 @@ def models(
 
 
 def table(rows: list[dict]) -> str:
-    """Means over seeds, and how far each model is ahead of text neighbours."""
-    head = ["dataset", "model", "seeds", *(" ".join(c) for c in COLUMNS), "to text-knn"]
+    """Means over seeds, and how far each is ahead of the better text neighbours."""
+    names = [" ".join(column) for column in COLUMNS]
+    head = ["dataset", "model", "seeds", *names, "ahead in all", "ahead in cold"]
     lines, found = [head, ["---"] * len(head)], {}
     for row in rows:
         found.setdefault((row["dataset"], row["model"]), []).append(row)
     for (dataset, model), members in found.items():
-        other = found.get((dataset, "text-knn"))
-        cells = [f"{_mean(members, *column):.4f}" for column in COLUMNS]
-        ahead = "–"
-        if other:
-            ours, theirs = (_mean(m, *MAIN) for m in (members, other))
-            ahead = f"{100 * (ours / theirs - 1):+.0f} %"
-        lines.append([dataset, model, str(len(members)), *cells, ahead])
+        cells = [f"{_mean(members, column):.4f}" for column in COLUMNS]
+        near = [m for (d, n), m in found.items() if d == dataset and "knn" in n]
+        ahead = [_ahead(members, near, among) for among in ("all", "cold")]
+        lines.append([dataset, model, str(len(members)), *cells, *ahead])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _mean(rows: list[dict], part: str, among: str, metric: str) -> float:
+def _ahead(rows: list[dict], others: list[list[dict]], among: str) -> str:
+    """Relative difference in NDCG@10 of held-out items to the best of the others."""
+    column = ("cold", among, "NDCG@10")
+    best = max((_mean(other, column) for other in others), default=0)
+    return f"{100 * (_mean(rows, column) / best - 1):+.0f} %" if best else "–"
+
+
+def _mean(rows: list[dict], column: tuple[str, str, str]) -> float:
+    part, among, metric = column
     return sum(row["metrics"][part][among][metric] for row in rows) / len(rows)
 
 
@@ -203,8 +210,10 @@ def configured(model: str, shops: dict[str, Shop], args: Namespace) -> dict:
     """Every choice of a row."""
     if model == "popularity":
         return {}
-    if model == "text-knn":
-        return {"num_last": best_length(shops["validation"], args)}
+    if model.startswith("text-knn"):  # the best one in one of the two rankings
+        shop = shops["validation"]
+        first = shop.num_warm if model == "text-knn-cold" else 0
+        return {"num_last": best_length(shop, slice(first, None), args)}
     return configure(args.dataset, model, args)
 
 

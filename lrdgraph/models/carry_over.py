@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lrdgraph.graph import LatentRelationGraph
 from lrdgraph.models.fair_share import give_fair_share
+from lrdgraph.models.lending import lend_ids
 
 if TYPE_CHECKING:
     from lrdgraph.models import LRDRec
@@ -65,16 +66,19 @@ def with_items(
 ) -> LRDRec:
     """The same model with items that arrived later, known by their texts alone.
 
-    They can be recommended, and recommended after, at once, with a bias that gives
-    them their share of places (see
-    :func:`~lrdgraph.models.fair_share.give_fair_share`).
+    They can be recommended, and recommended after, at once: their id embeddings start
+    from those of their neighbours (see :func:`~lrdgraph.models.lending.lend_ids`), and
+    their bias gives them their share of places (see
+    :func:`~lrdgraph.models.fair_share.give_fair_share`). Whatever is known of other
+    items stays.
 
     Args:
         model: The model, which is left as it is.
         ids: External ids of the new items.
         texts: Their texts.
         encoder: What made the vectors of the other items' texts.
-        k: Number of neighbours of a new item, in both directions.
+        k: Number of neighbours of a new item: of its pairs, in both directions, and
+            of those that its id embedding starts from.
 
     Raises:
         ValueError: For what :meth:`LatentRelationGraph.with_items` raises.
@@ -84,6 +88,7 @@ def with_items(
     if trend is not None:  # nothing was bought yet of what is new
         trend = torch.cat([trend, trend.new_zeros(len(ids), *trend.shape[1:])])
     other = over(model, graph, trend)
+    lend_ids(other, model.num_items, k)
     give_fair_share(other, model.num_items)
     return other
 

@@ -18,8 +18,8 @@ _ASKED, _ROWS = 4096, 256  # rankings that count, and those in memory at a time
 def give_fair_share(model: SASRec, first: int) -> None:
     """Raise (or lower) the bias of all new items by the same.
 
-    Of a new item nothing was learned by its id, and nobody has gone from another item
-    to it, so that it scores lower than a known one that fits as well. Afterwards, new
+    Nobody has bought a new item, after another one or at all, so that it scores lower
+    than a known one that fits as well. Afterwards, new
     items take as large a share of the first ten places, over the rankings after each
     single known item, as they are a share of the catalogue. How new items are ranked
     among each other, and known ones among each other, stays as it is.
