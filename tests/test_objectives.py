@@ -4,7 +4,7 @@ import torch
 from lrdgraph import LatentRelationGraph
 from lrdgraph.data import Histories, TrainingWindows
 from lrdgraph.models import LRDRec
-from lrdgraph.nn import LRDRelationDVAE, RelationDVAE
+from lrdgraph.nn import LRDRelationDVAE, RelationDVAE, ReleasedLRD
 from lrdgraph.objectives import OBJECTIVES
 
 
@@ -13,11 +13,15 @@ def test_names_are_those_of_the_classes(shop):
         name: type(LatentRelationGraph(shop, 2, 8, objective=name).dvae)
         for name in OBJECTIVES
     }
-    assert found == {"marginal": RelationDVAE, "lrd": LRDRelationDVAE}
+    assert found == {
+        "marginal": RelationDVAE,
+        "lrd": LRDRelationDVAE,
+        "released": ReleasedLRD,
+    }
     assert type(LatentRelationGraph(shop, 2, 8).dvae) is RelationDVAE
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("objective", ["marginal", "lrd"])
 def test_recommender_learns_with_each(shop, objective):
     torch.manual_seed(0)
     graph = LatentRelationGraph(shop, 2, 8, objective=objective)
@@ -31,7 +35,14 @@ def test_recommender_learns_with_each(shop, objective):
     assert graph().weight.isfinite().all()
 
 
+def test_what_the_released_code_learns_from_is_no_pairs(shop):
+    graph = LatentRelationGraph(shop, 2, 8, objective="released")
+    batch = TrainingWindows(Histories.from_data(shop), 6).__getitems__([0, 1])
+    with pytest.raises(ValueError, match=r"'released' learns from whole histories"):
+        LRDRec(graph, 8, max_length=6).loss(batch)
+
+
 def test_unknown_objective(shop):
-    message = r"'objective' .* \('marginal', 'lrd'\) \(got 'LRD'\)"
+    message = r"'objective' .* \('marginal', 'lrd', 'released'\) \(got 'LRD'\)"
     with pytest.raises(ValueError, match=message):
         LatentRelationGraph(shop, objective="LRD")

@@ -4,12 +4,14 @@ import ast
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
+from inspect import isabstract
 from pathlib import Path
 
 import pytest
 from torch import nn
 from torch_geometric.transforms import BaseTransform
 
+from lrdgraph.nn.encoder import ENCODERS
 from lrdgraph.testing import (
     ConvContract,
     EncoderContract,
@@ -42,23 +44,27 @@ KINDS: list[tuple[type, str, Callable[[type], bool]]] = [
 
 
 def classes(package: str) -> Iterator[type]:
-    """Classes that a package defines, exported or not."""
+    """Classes that a package defines for its users, exported or not."""
     for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
         name = f"{package}.{module.name}"
         for value in vars(importlib.import_module(name)).values():
-            if isinstance(value, type) and value.__module__ == name:
+            local = isinstance(value, type) and value.__module__ == name
+            if local and not value.__name__.startswith("_") and not isabstract(value):
                 yield value
 
 
 def signed(contract: type) -> set[str]:
     """The parts that have a test class ``Test<part>`` with the contract as its base."""
-    return {
+    names = {
         node.name.removeprefix("Test")
         for path in TESTS.rglob("test_*.py")
         for node in ast.parse(path.read_text()).body
         if isinstance(node, ast.ClassDef)
         and contract.__name__ in map(ast.unparse, node.bases)
     }
+    if "EveryEncoder" in names:  # that go by a name
+        names |= {kind.__name__ for kind in ENCODERS.values()}
+    return names
 
 
 @pytest.mark.parametrize(("contract", "package", "belongs"), KINDS)
