@@ -18,6 +18,7 @@ from readers import READERS
 from record import peak_mib
 from torch_geometric.data import HeteroData
 
+import lrdgraph
 from lrdgraph.datasets import INTERACTS
 
 KINDS = [(name, kind) for name, (_, kinds) in READERS.items() for kind in kinds]
@@ -51,14 +52,20 @@ def attempt(seed: int) -> Outcome:
         try:
             check(read())
         except (FileNotFoundError, ValueError) as error:
-            # One of ours starts with what it is about; another's may be a subclass.
-            ours = type(error) in (FileNotFoundError, ValueError)
-            if ours and str(error).startswith("'"):
+            if _is_ours(error):
                 return Outcome(seed, reader, kind, "error", str(error)[:200])
             return Outcome(seed, reader, kind, "failure", traceback.format_exc())
         except Exception:
             return Outcome(seed, reader, kind, "failure", traceback.format_exc())
     return Outcome(seed, reader, kind, "data", "")
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether the library raised it, and quotes what it is about."""
+    raised_in = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
+    inside = raised_in.is_relative_to(Path(lrdgraph.__file__).parent)
+    plain = type(error) in (FileNotFoundError, ValueError)
+    return inside and plain and "'" in str(error)
 
 
 def check(data: HeteroData) -> None:

@@ -6,7 +6,8 @@ Every reader is given broken files for ten minutes in all (``--seconds``); allow
 data of the documented form and a ValueError or FileNotFoundError that names the file,
 column or value. Embedding, training and exporting are killed (SIGKILL) at 20 random
 moments each (``--kills``) and done again: the result has to be the same to the bit.
-A failure is shown with its seed; ``--case SEED`` repeats that input alone.
+A failure is shown with its seed; ``--case SEED`` repeats that input alone. Rows that
+``--out`` has already are kept.
 """
 
 import argparse
@@ -23,7 +24,9 @@ from time import perf_counter
 from fuzzing import attempt, fuzz
 from killing import JOBS, survive, training
 from readers import READERS
-from record import write
+from record import read, write
+
+ORDER = ("broken files", "killed", "same seed")
 
 
 def broken_files(seed: int, seconds: float) -> list[dict]:
@@ -83,12 +86,18 @@ def same_seed() -> dict:
     }
 
 
-def measure(seed: int, seconds: float, kills: int) -> Iterator[list[dict]]:
-    """All rows, as they come."""
-    yield broken_files(seed, seconds)
+def measure(
+    seed: int, seconds: float, kills: int, rows: list[dict]
+) -> Iterator[list[dict]]:
+    """All rows that are missing, as they come."""
+    there = {(row["setting"], row["model"]) for row in rows}
+    if not any(setting == "broken files" for setting, _ in there):
+        yield broken_files(seed, seconds)
     for name in JOBS:
-        yield [killed(name, kills, seed)]
-    yield [same_seed()]
+        if ("killed", name) not in there:
+            yield [killed(name, kills, seed)]
+    if ("same seed", "training") not in there:
+        yield [same_seed()]
 
 
 def _row(setting: str, name: str, seed: int, config: dict) -> dict:
@@ -104,7 +113,7 @@ def _row(setting: str, name: str, seed: int, config: dict) -> dict:
 def table(rows: list[dict]) -> str:
     """All of it as Markdown."""
     lines = ["| what | done to it | times | outcome |", "| --- | --- | --- | --- |"]
-    for row in rows:
+    for row in sorted(rows, key=lambda row: ORDER.index(row["setting"])):
         metrics, name = row["metrics"], row["model"]
         if row["setting"] == "broken files":
             times = sum(metrics.values())
@@ -146,8 +155,8 @@ def main() -> None:
     warm_up = context.Process(target=int)
     warm_up.start()
     warm_up.join()
-    rows = []
-    for found in measure(args.seed, args.seconds, args.kills):
+    rows = read(args.out)
+    for found in measure(args.seed, args.seconds, args.kills, rows):
         rows += found
         if args.out:
             write(args.out, rows)

@@ -149,18 +149,20 @@ def _describe_movie(
 
 
 def _read_triples(path: Path) -> pd.DataFrame:
-    lines = list(read_lines(path))
-    rows = [line.rstrip("\n").split("\t") for line in lines]
-    if not rows or rows[0] != ["head", "relation", "tail"]:
-        got = rows[0] if rows else "an empty file"
-        raise ValueError(f"'{path}' needs the columns head, relation, tail (got {got})")
-    for number, row in enumerate(rows, start=1):
+    columns, rows = ["head", "relation", "tail"], []
+    for number, line in enumerate(read_lines(path), start=1):
+        row = line.rstrip("\n").split("\t")
+        if number == 1 and row != columns:
+            raise ValueError(f"'{path}' needs the columns {columns} (got {row})")
         if len(row) != 3:
             raise ValueError(
                 f"'{path}' needs three fields, separated by tabs, in every line "
                 f"(got {len(row)} in line {number})"
             )
-    return pd.DataFrame(rows[1:], columns=rows[0])
+        rows.append(row)
+    if not rows:
+        raise ValueError(f"'{path}' needs the columns {columns} (got an empty file)")
+    return pd.DataFrame(rows[1:], columns=columns)
 
 
 def _between_movies(triples: pd.DataFrame, movies: pd.Series) -> pd.DataFrame:

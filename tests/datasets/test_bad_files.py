@@ -144,7 +144,7 @@ MOVIE = "|".join(["1", "Up (2009)", "", "", ""] + ["0"] * 19)
             "1\t1\t5\t9\n",
             MOVIE,
             "a\tb\n",
-            r"kg\.tsv\.gz.*head, relation, tail.*'a', 'b'",
+            r"kg\.tsv\.gz.*'head', 'relation', 'tail'.*'a', 'b'",
         ),
     ],
 )
