@@ -30,20 +30,13 @@ from urllib.parse import quote
 
 import torch
 from malformed import mutated
-from next_item import load, recommender
+from next_item import load
 from record import read, write
 
 from lrdgraph import LatentRelationGraph
 from lrdgraph.data import user_histories
 from lrdgraph.models import LRDRec
 
-CONFIG = {
-    "hidden_channels": 64,
-    "max_length": 20,
-    "num_layers": 1,
-    "dropout": 0.4,
-    "num_convs": 1,
-}
 JSON = {"Content-Type": "application/json"}
 Ask = tuple[str, str, bytes | None]
 
@@ -53,11 +46,12 @@ def keep(name: str, args: argparse.Namespace, folder: Path) -> dict:
     data = load(name, args.root, args.cache)
     torch.manual_seed(0)
     graph = LatentRelationGraph(data, num_latent=8)
-    recommender(graph, CONFIG).save_pretrained(folder)
+    model = LRDRec(graph)
+    model.save_pretrained(folder)
     histories = [items for items in user_histories(data).values() if items]
     (folder / "histories.json").write_text(json.dumps(histories[:2000]))
     sizes = {"items": graph.num_items, "edges": graph.num_edges}
-    return {"split_hash": data.split_hash, **sizes}
+    return {"split_hash": data.split_hash, **sizes, "config": model.arguments}
 
 
 def cost(folder: Path, histories: list[list[str]]) -> dict:
@@ -66,7 +60,7 @@ def cost(folder: Path, histories: list[list[str]]) -> dict:
     with torch.no_grad():
         states = model.item_states()
     spent: dict[str, list[float]] = {"anew": [], "given": []}
-    for history in histories[:30]:
+    for history in histories[:10]:
         for name, known in (("anew", None), ("given", states)):
             start = time.process_time()
             model.recommend(history, states=known)
@@ -231,7 +225,8 @@ def measure(name: str, args: argparse.Namespace) -> dict:
         "model": "lrdrec",
         "setting": "untrained",
         "seed": 0,
-        "config": {**CONFIG, "clients": args.clients, "seconds": args.seconds},
+        "clients": args.clients,
+        "seconds": args.seconds,
         "processors": os.cpu_count(),
         "load_average": [round(load, 1) for load in os.getloadavg()],
         "recommend_cpu_ms": alone,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import torch
@@ -42,6 +43,9 @@ def serve(model_folder: str | Path, host: str = "127.0.0.1", port: int = 8000) -
         FileNotFoundError: If there is no such model.
         ValueError: If it cannot be read, or needs to know when items were bought.
     """
+    # Shapes are hardly ever those of an earlier request. oneDNN would keep a kernel for
+    # each, 1024 of them, and memory would grow for thousands of requests.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     app = make_app(LRDRec.from_pretrained(model_folder))
     torch.set_num_threads(1)  # requests run side by side, not the parts of one
