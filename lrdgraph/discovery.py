@@ -43,6 +43,7 @@ def discover(
             f"of a pair to the other (got none for {int(graph.static.sum())} pairs): "
             "give the data a split, or train with another 'objective' and a recommender"
         )
+    was_training = graph.training
     dvae = graph.dvae.train()
     optimizer = torch.optim.AdamW(dvae.parameters(), lr=1e-2, weight_decay=0.3)
     average = AveragedModel(dvae, avg_fn=get_ema_avg_fn(0.98))
@@ -53,4 +54,4 @@ def discover(
         optimizer.step()
         average.update_parameters(dvae)
     dvae.load_state_dict(average.module.state_dict())
-    dvae.eval()
+    dvae.train(was_training)

@@ -250,6 +250,7 @@ def fit(trainer: Trainer, task: NextItem, datamodule: SequenceDataModule) -> Non
     folder = Path(str(best.dirpath))
     task.run = _describe(task, datamodule)
     there = _earlier(folder, task.run)
+    task.train()  # a kept model comes in evaluation mode, which Lightning would keep
     if there is None:
         trainer.fit(task, datamodule)
     elif stopping.is_over(there["callbacks"][stopping.state_key]):

@@ -3,9 +3,12 @@ import torch
 from torch_geometric.data import HeteroData
 
 from lrdgraph import LatentRelationGraph
+from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.datasets import INTERACTS
 from lrdgraph.discovery import discover
 from lrdgraph.metrics import kmeans_labels, relation_recovery
+from lrdgraph.models import LRDRec
+from lrdgraph.tasks import NextItem, fit, make_trainer
 from lrdgraph.testing import HashTextEncoder, tiny_shop
 from lrdgraph.transforms import EmbedText, Normalize
 from lrdgraph.typing import VAL
@@ -63,13 +66,14 @@ def test_most_pairs_that_nothing_was_planted_for_have_none(planted, discovered):
     assert none[related].mean() < 0.3
 
 
-def test_discovery_is_reproducible_and_leaves_the_average_ready_to_use(planted):
+@pytest.mark.parametrize("training", [True, False])
+def test_discovery_is_reproducible_and_leaves_the_mode_as_it_is(planted, training):
     def found() -> list[torch.Tensor]:
         torch.manual_seed(3)
         graph = LatentRelationGraph(planted, num_latent=2, state_channels=4)
         before = graph.dvae.habit.detach().clone()
-        discover(graph, 5, num_pairs=32, progress=False)
-        assert not graph.dvae.training
+        discover(graph.train(training), 5, num_pairs=32, progress=False)
+        assert graph.training == graph.dvae.training == training
         assert not graph.dvae.habit.equal(before)
         return list(graph.state_dict().values())
 
@@ -87,3 +91,13 @@ def test_what_cannot_be_discovered_is_refused(shop):
     unseen[INTERACTS].split = torch.full_like(shop[INTERACTS].split, VAL)
     with pytest.raises(ValueError, match=r"training interactions .* \(got none for"):
         discover(LatentRelationGraph(unseen, num_latent=2))
+
+
+def test_what_was_kept_or_discovered_is_trained_in_training_mode(shop, tmp_path):
+    model, modes = LRDRec(LatentRelationGraph(shop, 2, 8), 8).eval(), []
+    loss = model.loss
+    model.loss = lambda batch: modes.append(model.graph.dvae.training) or loss(batch)
+    trainer = make_trainer(tmp_path, max_epochs=1, progress=False)
+    fit(trainer, NextItem(model), SequenceDataModule(shop))
+    assert modes
+    assert all(modes)

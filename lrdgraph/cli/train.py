@@ -85,9 +85,6 @@ def _train(args: Namespace, model: LRDRec, data: HeteroData) -> None:
         say(f"going on with the run in {folder}")
     say(f"training for {args.epochs} epochs at most")
     trainer = quiet_trainer(folder, args.epochs, args.patience)
-    model.train()  # a kept model comes in evaluation mode, which Lightning would keep
-    if model.graph.num_latent:
-        model.graph.dvae.eval()  # all text features, as after discover
     try:
         fit_or_stop(trainer, ToldNextItem(model), batches)
     except KeyboardInterrupt:
