@@ -26,6 +26,10 @@ from killing import JOBS, survive, training
 from readers import READERS
 from record import read, write
 
+HEAVY = (  # what MiniLM's encoder loads when it is called
+    "transformers.models.bert.modeling_bert",
+    "transformers.models.bert.tokenization_bert",
+)
 ORDER = ("broken files", "killed", "same seed")
 
 
@@ -151,7 +155,7 @@ def main() -> None:
             print(training(Path(folder), args.weights)())
         return
     context = get_context("forkserver")  # whose children find all imports done
-    context.set_forkserver_preload(["__main__", "transformers"])
+    context.set_forkserver_preload(["__main__", *HEAVY])
     warm_up = context.Process(target=int)
     warm_up.start()
     warm_up.join()
