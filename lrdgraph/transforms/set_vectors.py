@@ -26,14 +26,16 @@ class SetVectors(BaseTransform):
     Raises:
         FileNotFoundError: If the file does not exist.
         ValueError: If the file cannot be read, if rows and items differ in number, if
-            items are missing in a mapping, or if a value is not finite; the item is
-            named.
+            items are missing in a mapping, or if a value is not finite; the file and
+            the item are named.
     """
 
     def __init__(
         self, vectors: Tensor | ArrayLike | str | Path | Mapping[str, ArrayLike]
     ) -> None:
+        self.source = "SetVectors"
         if isinstance(vectors, str | Path):
+            self.source = str(vectors)
             vectors = _read(Path(vectors).expanduser())
         self.ids: list[str] | None = None
         if isinstance(vectors, Mapping):
@@ -45,7 +47,7 @@ class SetVectors(BaseTransform):
         """Returns the data with ``x``; the given data is not changed."""
         ids = data["item"].id
         vectors = self.vectors if self.ids is None else self.vectors[self._rows(ids)]
-        data["item"].x = check_vectors(vectors, ids, "SetVectors").clone()
+        data["item"].x = check_vectors(vectors, ids, self.source).clone()
         data["item"].encoder, data["item"].vector_steps = "", []
         return data
 
@@ -54,7 +56,7 @@ class SetVectors(BaseTransform):
         row_of = {item: row for row, item in enumerate(self.ids or [])}
         if missing := [item for item in ids if item not in row_of]:
             raise ValueError(
-                f"'vectors' need to hold every item in 'SetVectors' (got none for "
+                f"vectors need to hold every item in '{self.source}' (got none for "
                 f"{len(missing)} of {len(ids)} items, such as {missing[:3]})"
             )
         return [row_of[item] for item in ids]

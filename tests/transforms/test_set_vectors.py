@@ -106,6 +106,9 @@ def test_unusable_files_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "pickled.npy", np.array([{"a": 1}], dtype=object))
     with pytest.raises(ValueError, match=r"pickled.npy.*allow_pickle"):
         SetVectors(tmp_path / "pickled.npy")
+    np.save(tmp_path / "hole.npy", torch.where(X == 4, torch.nan, X).numpy())
+    with pytest.raises(ValueError, match=r"hole.npy' \(got nan for 'b'"):
+        vectors_of(tmp_path / "hole.npy")
 
 
 def test_dataset_caches_tell_different_vectors_apart() -> None:
