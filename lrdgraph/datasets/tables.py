@@ -175,11 +175,12 @@ def _read_json_lines(path: Path) -> pd.DataFrame:
     for number, line in enumerate(read_lines(path), start=1):
         try:
             row = json.loads(line)
-        except (ValueError, RecursionError):
+            "".join(row).encode()  # half a surrogate pair is no name of a column
+        except (ValueError, TypeError, RecursionError):
             row = None
         if not isinstance(row, dict):
             raise ValueError(
-                f"'{path}' needs a JSON object in every line "
+                f"'{path}' needs a JSON object of named values in every line "
                 f"(got {line.strip()[:80]!r} in line {number})"
             )
         rows.append(row)

@@ -120,7 +120,9 @@ def test_values_of_the_wrong_kind_in_json(row, message, tmp_path) -> None:
         from_tables(path, ITEMS)
 
 
-@pytest.mark.parametrize("line", ["[" * 10**5, "[1]", "null", '{"a": 1', "9" * 5000])
+@pytest.mark.parametrize(
+    "line", ["[" * 10**5, "[1]", "null", '{"a": 1', "9" * 5000, r'{"\ud800": 1}']
+)
 def test_lines_that_are_no_objects(line, tmp_path) -> None:
     path = tmp_path / "items.jsonl"
     path.write_text('{"item_id": "a", "title": "pen"}\n' + line)
