@@ -18,7 +18,7 @@ def run(args: Namespace) -> None:
     """Keep a model that knows the new items, too."""
     model = LRDRec.from_pretrained(args.model)
     settings = read_settings(args.model).given(args)
-    table = read_items(args.items, settings.item_column, settings.text_columns)
+    table = read_items(args.items, settings.id_of_items, settings.text_columns)
     table["item"] = as_ids(table["item"], "items").astype(object)
     table = table[(table["text"] != "").to_numpy()].drop_duplicates("item")
     new = table[~table["item"].isin(model.graph.ids)]

@@ -13,7 +13,7 @@ from lrdgraph.datasets.tables import read_items
 def run(args: Namespace) -> None:
     """Embed the texts that have no vector yet."""
     settings = Settings().given(args)
-    table = read_items(args.items, settings.item_column, settings.text_columns)
+    table = read_items(args.items, settings.id_of_items, settings.text_columns)
     texts = [text for text in dict.fromkeys(table["text"]) if text]
     if not texts:
         raise ValueError(

@@ -46,6 +46,11 @@ def add_columns(
         "columns", "a trained model remembers those that it was trained with"
     )
     group.add_argument("--item-column", metavar="NAME", help="(default: item_id)")
+    group.add_argument(
+        "--id-column",
+        metavar="NAME",
+        help="that of the items, where it has another name (default: --item-column)",
+    )
     if interactions:
         group.add_argument("--user-column", metavar="NAME", help="(default: user_id)")
         group.add_argument(

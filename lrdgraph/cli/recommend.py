@@ -78,9 +78,9 @@ def _among(
         return None
     allowed = set(graph.ids)
     if args.among:
-        allowed &= _listed(args.among, graph, settings.item_column)
+        allowed &= _listed(args.among, graph, settings.id_of_items)
     if args.where:
-        allowed &= _holding(args.where, args.items, graph, settings.item_column)
+        allowed &= _holding(args.where, args.items, graph, settings.id_of_items)
     if not allowed:
         raise ValueError("no item of the model is left by --among and --where")
     return allowed

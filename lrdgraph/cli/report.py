@@ -46,7 +46,7 @@ def _attributes(
     """The items of the model with titles and attributes."""
     data = HeteroData()
     data["item"].id = graph.ids
-    for name, column in read_attributes(path, graph, settings.item_column).items():
+    for name, column in read_attributes(path, graph, settings.id_of_items).items():
         data["item"][name] = column.tolist()
     return data
 

@@ -22,6 +22,7 @@ class Settings:
         pooling: See :class:`~lrdgraph.text.TextEncoder`.
         user_column: Column with the user's id.
         item_column: Column with the item's id.
+        id_column: That of the items, where it has another name; else empty.
         time_column: Column with the time.
         text_columns: Columns that make up an item's text.
         shared_columns: Columns whose equal values make a relation.
@@ -34,11 +35,17 @@ class Settings:
     pooling: str = "mean"
     user_column: str = "user_id"
     item_column: str = "item_id"
+    id_column: str = ""
     time_column: str = "time"
     text_columns: list[str] = field(default_factory=lambda: ["title"])
     shared_columns: list[str] = field(default_factory=list)
     data: str = ""
     metrics: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def id_of_items(self) -> str:
+        """Column of the items with the item's id."""
+        return self.id_column or self.item_column
 
     def given(self, args: Namespace) -> Settings:
         """The same with whatever was given on the command line."""

@@ -71,6 +71,7 @@ def read_shop(args: Namespace, settings: Settings) -> HeteroData:
         user=settings.user_column,
         item=settings.item_column,
         time=settings.time_column,
+        id=settings.id_of_items,
         text=settings.text_columns,
         shared=settings.shared_columns,
     )

@@ -31,6 +31,7 @@ def from_tables(
     user: str = "user_id",
     item: str = "item_id",
     time: str = "time",
+    id: str | None = None,
     text: Sequence[str] = ("title",),
     shared: Sequence[str] = (),
     max_partners: int = 30,
@@ -56,12 +57,13 @@ def from_tables(
         interactions: Table with the columns ``user``, ``item`` and ``time``, and
             ``split`` (0 train, 1 val, 2 test) if it brings its own. Times are
             non-negative seconds since the epoch, or dates (ISO 8601).
-        items: Table with the column ``item`` and those of ``text``; all others become
+        items: Table with the column ``id`` and those of ``text``; all others become
             attributes (as strings; a list is joined by commas).
         relations: Table with the columns ``head``, ``relation``, ``tail``.
         user: Column with the user's id (default: ``'user_id'``).
-        item: Column with the item's id, in both tables (default: ``'item_id'``).
+        item: Column with the item's id (default: ``'item_id'``).
         time: Column with the time (default: ``'time'``).
+        id: Column of ``items`` with the item's id (default: as in ``interactions``).
         text: Columns that make up an item's text, in this order
             (default: ``('title',)``).
         shared: Columns of ``items`` whose equal values make a relation ``same_<name>``.
@@ -77,7 +79,7 @@ def from_tables(
     """
     events = read_table(interactions, "interactions", (user, item))
     _require(events, "interactions", (user, item, time))
-    products = read_items(items, item, text)
+    products = read_items(items, id or item, text)
     _require(products, "items", shared)
     names = {user: "user", item: "item", time: "time"}
     kept = [name for name in (*names, "split") if name in events.columns]

@@ -136,13 +136,15 @@ def test_too_few_interactions_are_told(tmp_path, folder, quickly, run):
 def test_own_columns_are_remembered(folder, quickly, tmp_path, run):
     names = {"user_id": "who", "item_id": "what", "time": "when"}
     for table in ("purchases", "items"):
+        names["item_id"] = "what" if table == "purchases" else "SKU"
         frame = pd.read_csv(folder / f"{table}.csv").rename(columns=names)
         frame.to_csv(tmp_path / f"{table}.csv", index=False)
     purchases = tmp_path / "purchases.csv"
     code, _, err = run(
         *("train", "--interactions", purchases, "--items", tmp_path / "items.csv"),
         *("--user-column", "who", "--item-column", "what", "--time-column", "when"),
-        *("--text-columns", "category", "title", "--shared-columns", "category"),
+        *("--id-column", "SKU", "--text-columns", "category", "title"),
+        *("--shared-columns", "category"),
         *("--out", tmp_path / "m", "--epochs", "1", *quickly),
     )
     assert code == 0, err
@@ -151,6 +153,9 @@ def test_own_columns_are_remembered(folder, quickly, tmp_path, run):
     items = pd.read_csv(tmp_path / "items.csv")
     assert graph.texts[0] == f"{items.category[0]} {items.title[0]}"
     assert run("evaluate", tmp_path / "m", "--interactions", purchases).code == 0
+    where = ("--items", tmp_path / "items.csv", "--where", "category=None")
+    shown = run("recommend", tmp_path / "m", *where)
+    assert "no item of the model is left" in shown.err  # it knew where the ids are
 
 
 def test_settings_that_are_none_are_refused(tmp_path):

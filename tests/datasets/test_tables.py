@@ -42,13 +42,15 @@ def test_every_kind_of_file_gives_the_same(kind, tmp_path):
         assert edges == expected[edge_type].edge_index.tolist()
 
 
-def test_names_of_columns():
+@pytest.mark.parametrize("id", [None, "Variant SKU"])
+def test_names_of_columns(id):
     data = from_tables(
         INTERACTIONS.set_axis(["who", "sku", "when"], axis=1),
-        ITEMS.rename(columns={"item_id": "sku"}),
+        ITEMS.rename(columns={"item_id": id or "sku"}),
         user="who",
         item="sku",
         time="when",
+        id=id,
         text=("brand", "title"),
     )
     assert data["item"].text == ["A Café", "A 茶"]
