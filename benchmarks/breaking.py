@@ -149,7 +149,9 @@ def _value(content: bytes, random: Random) -> bytes:
             row[key] = random.choice(OBJECTS)
             lines[number] = write(random.choice((row, row, row, row, [row], key)))
             break
-        except (ValueError, SyntaxError, LookupError, TypeError, RecursionError):
+        except (ValueError, SyntaxError, LookupError, TypeError):
+            continue
+        except (RecursionError, MemoryError):  # brackets that are nested too deep
             continue
     return "\n".join(lines).encode("utf-8", "surrogatepass") + b"\n"
 
