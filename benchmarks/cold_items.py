@@ -27,8 +27,7 @@ from torch import Tensor, nn
 from lrdgraph.data.sequences import Question
 from lrdgraph.datasets import AmazonReviews, PlantedRelations, ReChorus
 from lrdgraph.metrics import rank_of_target, ranking_metrics
-from lrdgraph.models import LRDRec, Popularity, SASRec
-from lrdgraph.models.fair_share import give_fair_share
+from lrdgraph.models import Popularity
 from lrdgraph.text import TextEncoder, VectorCache, packaged_model
 from lrdgraph.typing import TEST, VAL
 
@@ -38,7 +37,7 @@ DATASETS = {
     "office": lambda root: ReChorus(root),
     "beauty": lambda root: AmazonReviews(root, "Beauty", "2014"),
 }
-MODELS = ("popularity", "text-knn-all", "text-knn-cold", "lrdrec", "sasrec-text-only")
+MODELS = ("popularity", "text-knn-all", "text-knn-cold", "lrdrec")
 COLUMNS = (
     ("cold", "all", "HR@10"),
     ("cold", "all", "NDCG@10"),
@@ -49,6 +48,7 @@ COLUMNS = (
     ("warm", "all", "NDCG@10"),
     ("new shopper", "before", "NDCG@10"),
 )
+PROMINENCES = (0, 1, 2)  # of new items in the rankings of LRDRec, in nats
 LENGTHS = (1, 2, 3, 5, 20)  # last items of a history that text neighbours are sought of
 
 
@@ -67,19 +67,6 @@ class TextNeighbours(nn.Module):
         """Scores of the catalogue after ``history [B, L]``, with shape ``[B, N]``."""
         padded = F.pad(states, (0, 0, 0, 1))
         return padded[history[:, -self.length :]].sum(1) @ states.T
-
-
-def grow(net: SASRec, x: Tensor, config: dict) -> SASRec:
-    """SASRec on texts alone, with the items that arrive, like LRDRec.with_items."""
-    num_warm, num_new = net.num_items, len(x) - net.num_items
-    options = {k: config[k] for k in ("max_length", "num_layers", "dropout")}
-    grown = SASRec(len(x), config["hidden_channels"], x=x, **options)
-    state = net.state_dict()
-    state["id.weight"] = F.pad(state["id.weight"], (0, 0, 0, num_new))
-    state["bias"] = F.pad(state["bias"], (0, num_new), value=float(net.bias.mean()))
-    grown.load_state_dict(state)
-    give_fair_share(grown, num_warm)
-    return grown
 
 
 @torch.no_grad()
@@ -141,24 +128,25 @@ def best_length(shop: Shop, among: slice, args: Namespace) -> int:
 
 def models(
     shop: Shop, model: str, config: dict, args: Namespace
-) -> tuple[nn.Module, nn.Module, int]:
-    """The model before and after items arrive, and how many epochs it was trained."""
+) -> tuple[nn.Module, dict[str, nn.Module], int]:
+    """The model before, models after items arrive, and how many epochs it was trained.
+
+    What is shown of new items at which prominence is asked of the same trained model.
+    """
     if model == "popularity":
         count = shop.warm["item"]["count"]
-        return Popularity(count), Popularity(F.pad(count, (0, len(shop.ids)))), 0
-    x = vectors(shop, args)
+        after = Popularity(F.pad(count, (0, len(shop.ids))))
+        return Popularity(count), {model: after}, 0
     if model.startswith("text-knn"):
-        length = config["num_last"]
-        return TextNeighbours(x[: shop.num_warm], length), TextNeighbours(x, length), 0
-    net = build("lrdrec" if model == "lrdrec" else "sasrec-text", shop.warm, config)
-    if model == "sasrec-text-only":
-        nn.init.zeros_(net.id.weight).requires_grad_(False)
+        x, length = vectors(shop, args), config["num_last"]
+        after = TextNeighbours(x, length)
+        return TextNeighbours(x[: shop.num_warm], length), {model: after}, 0
+    net = build("lrdrec", shop.warm, config)
     _, _, trainer, _ = train(net, shop.warm, config, not args.no_progress)
-    if isinstance(net, LRDRec):
-        grown = net.with_items(shop.ids, shop.texts, encoder(args))
-    else:
-        grown = grow(net, x, config)
-    return net, grown, trainer.current_epoch
+    new = (shop.ids, shop.texts, encoder(args))
+    grown = {p: net.with_items(*new, prominence=p) for p in PROMINENCES}
+    named = {f"{model}, prominence {p}" if p else model: m for p, m in grown.items()}
+    return net, named, trainer.current_epoch
 
 
 def table(rows: list[dict]) -> str:
@@ -241,9 +229,13 @@ def main() -> None:
             if any(row.items() <= done.items() for done in rows):
                 continue
             seed_everything(seed)
-            before, after, epochs = models(shop, model, row["config"], args)
-            metrics = figures(before, after, shop, args)
-            rows.append(row | {"epochs": epochs, "metrics": metrics})
+            before, grown, epochs = models(shop, model, row["config"], args)
+            for name, after in grown.items():
+                found = {
+                    "epochs": epochs,
+                    "metrics": figures(before, after, shop, args),
+                }
+                rows.append(row | {"model": name} | found)
             if args.out:
                 write(args.out, rows)
             print(table(rows), flush=True)

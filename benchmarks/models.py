@@ -43,7 +43,7 @@ def recommender(
 ) -> LRDRec:
     """The recommender over a graph, as configured."""
     weights = [name for name in config if name.endswith("_weight")]
-    options = {name: config[name] for name in ("num_convs", *weights)}
+    options = {name: config[name] for name in ("num_convs", "newness", *weights)}
     return LRDRec(
         graph, config["hidden_channels"], trend=trend, **_sequence(config), **options
     )
@@ -98,6 +98,6 @@ def configure(dataset: str, model: str, args: argparse.Namespace) -> dict:
         latent = 0 if model == "lrdrec-no-latent" else args.num_latent
         config |= {"num_latent": latent, "num_convs": args.num_convs}
         config |= {"relation_weight": 0.3, "presence_weight": 0.1}
-        config |= {"confidence_weight": 0.0, "spread_weight": 0.0}
+        config |= {"confidence_weight": 0.0, "spread_weight": 0.0, "newness": 0.1}
         config["num_pairs"] = LRDRec.num_pairs
     return config

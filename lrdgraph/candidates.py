@@ -9,7 +9,7 @@ from torch import Tensor
 from torch_geometric.data import HeteroData
 from torch_geometric.utils import degree
 
-from lrdgraph.habits import count_chances, count_habits
+from lrdgraph.habits import count_chances, count_habits, count_purchases
 from lrdgraph.text.vector_step import VectorStep
 from lrdgraph.typing import TRANSITION
 
@@ -34,7 +34,7 @@ class Candidates(NamedTuple):
         scale: ``(out-degree * in-degree)^(-1/4)`` over the static pairs, ``[E]``.
         transitions: How often shoppers went from source to target, with shape ``[E]``.
         popularity: Number of training interactions of each item, ``[N]``; all zero
-            where there are no transitions.
+            where the data has no split.
         lags: How many shoppers went from source to target at which lag, ``[E, B]``.
         chance: Share of anyone's shoppers that comes to an item by chance at which lag,
             ``[N, B - 1]``.
@@ -103,10 +103,9 @@ def unite(data: HeteroData) -> Candidates:
     for column, name in enumerate(names):
         observed[place[name], column] = 1.0
     static = observed.any(dim=1)
-    transitions, popularity = torch.zeros(key.numel()), torch.zeros(num_items)
+    transitions = torch.zeros(key.numel())
     if TRANSITION in pairs:
         transitions[place[TRANSITION]] = counted["count"].float()
-        popularity = items["count"].float()
     lags = count_habits(data, key)
     return Candidates(
         list(items.id),
@@ -124,7 +123,7 @@ def unite(data: HeteroData) -> Candidates:
         static,
         degree_scale(edge_index, static, num_items),
         transitions,
-        popularity,
+        items["count"].float() if "count" in items else count_purchases(data),
         lags,
         count_chances(data),
         sampling_weight(lags, static).cumsum(0),

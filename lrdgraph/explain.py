@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
-from lrdgraph.graph import LatentRelationGraph
-from lrdgraph.nn.scoring import RelationalScorer
 from lrdgraph.typing import Reason
+
+if TYPE_CHECKING:
+    from lrdgraph.models import LRDRec
 
 
 @torch.no_grad()
-def contributions(
-    graph: LatentRelationGraph, scorer: RelationalScorer, history: Tensor, item: Tensor
-) -> Tensor:
+def contributions(model: LRDRec, history: Tensor, item: Tensor) -> Tensor:
     r"""What each path adds to the scores of some items.
 
     The contribution of a path is :math:`g_{r,\Delta(t)}\, w_r(t, j)`: its term of the
     sum in :class:`~lrdgraph.nn.RelationalScorer`.
 
     Args:
-        graph: The item graph, with ``R`` relations.
-        scorer: The trained scorer.
+        model: The trained model, over a graph with ``R`` relations.
         history: Item indices, padded on the left with ``N``, with shape ``[B, L]``.
         item: Indices of the items to explain, with shape ``[B, k]``.
 
@@ -30,27 +30,22 @@ def contributions(
     """
     length = history.size(1)
     source = history.unsqueeze(1).expand(-1, item.size(1), -1)  # [B, k, L]
-    edge_id = graph.find(source, item.unsqueeze(-1).expand_as(source))
+    edge_id = model.graph.find(source, item.unsqueeze(-1).expand_as(source))
     place = (edge_id >= 0).nonzero(as_tuple=True)
-    gates = scorer.gates()[:, length - 1 - place[2]].t()  # [M, R]
-    weight = graph(edge_id[place]).weight
+    gates = model.scorer.gates()[:, length - 1 - place[2]].t()  # [M, R]
+    weight = model.edges(edge_id[place]).weight
     added = weight.new_zeros(*edge_id.shape, weight.size(1))
     added[place] = weight * gates
     return added
 
 
 def explain(
-    graph: LatentRelationGraph,
-    scorer: RelationalScorer,
-    history: Tensor,
-    item: Tensor,
-    num_reasons: int = 3,
+    model: LRDRec, history: Tensor, item: Tensor, num_reasons: int = 3
 ) -> list[tuple[Reason, ...]]:
     """The paths that carry most of the score of each of some items.
 
     Args:
-        graph: The item graph.
-        scorer: The trained scorer.
+        model: The trained model.
         history: Item indices, padded on the left with ``N``, with shape ``[L]``.
         item: Indices of the recommended items, with shape ``[k]``.
         num_reasons: Number of paths at most.
@@ -58,7 +53,8 @@ def explain(
     Returns:
         For each item its reasons, strongest first.
     """
-    added = contributions(graph, scorer, history[None], item[None])[0].flatten(1)
+    graph = model.graph
+    added = contributions(model, history[None], item[None])[0].flatten(1)
     best = added.topk(min(num_reasons, added.size(1)))
     row, rank = (best.values > 0).nonzero(as_tuple=True)
     slot = best.indices[row, rank] // len(graph.relations)

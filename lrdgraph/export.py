@@ -42,8 +42,8 @@ class Scoring(nn.Module):
         self.k, self.num_items = k, model.num_items
         self.encoder = deepcopy(model.encoder)  # to be moved, and the model is not
         graph = model.graph
-        edges, start = graph(), graph.start
-        bias = model.bias.detach().clone()
+        edges, start = model.edges(), graph.start
+        bias = model.item_bias().detach().clone()
         if model.trend is not None:  # now, after all training
             bias += model.trend(slice(-1, None)).squeeze(1)
         self.num_slots = int(start.diff().max())

@@ -42,6 +42,20 @@ def count_habits(data: HeteroData, key: Tensor) -> Tensor:
     return counts
 
 
+def count_purchases(data: HeteroData) -> Tensor:
+    """Number of training interactions of each item, ``[N]``.
+
+    Args:
+        data: Interactions with a split; without any, all counts are zero.
+    """
+    num_items = data["item"].num_nodes
+    if not _has_split(data):
+        return torch.zeros(num_items)
+    store = data["user", "interacts", "item"]
+    bought = store["edge_index"][1, store["split"] == TRAIN]
+    return torch.bincount(bought, minlength=num_items).float()
+
+
 def count_chances(data: HeteroData) -> Tensor:
     """How likely a shopper of any item is to come to each item at each lag by chance.
 

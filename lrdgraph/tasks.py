@@ -87,7 +87,7 @@ class NextItem(LightningModule):
         """AdamW, with groups of their own for the gates and for discovery."""
         groups: dict[str, list[nn.Parameter]] = {"rest": [], "gates": [], "dvae": []}
         for name, parameter in self.named_parameters():
-            gate = ".scorer." in name or ".trend." in name
+            gate = any(f".{part}." in name for part in ("scorer", "trend", "newcomers"))
             place = "gates" if gate else "dvae" if ".dvae." in name else "rest"
             groups[place].append(parameter)
         options: dict[str, dict[str, Any]] = {

@@ -48,8 +48,10 @@ def test_pairs_are_united_as_in_a_naive_loop(histories, bought, viewed):
     assert found.transitions.tolist() == [count[pair] for pair in united]
     assert found.lags.equal(count_habits(data, found.key))
     assert found.chance.equal(count_chances(data))
-    popularity = data["item"]["count"] if count else torch.zeros(NUM_ITEMS)
-    assert found.popularity.equal(popularity.float())
+    bought_last = [history[-2:] for history in histories if len(history) > 2]
+    training = Counter(item for history in histories for item in history)
+    training.subtract(item for items in bought_last for item in items)
+    assert found.popularity.tolist() == [training[i] for i in range(NUM_ITEMS)]
     static = {*bought, *viewed}
     leaving, coming = Counter(i for i, _ in static), Counter(j for _, j in static)
     for (i, j), scale in zip(united, found.scale.tolist(), strict=True):

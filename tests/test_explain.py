@@ -34,9 +34,7 @@ def explain(
 ) -> tuple[Reason, ...]:
     """The reasons of a single item."""
     items = torch.tensor([item])
-    return explain_items(
-        model.graph, model.scorer, slots(history), items, *num_reasons
-    )[0]
+    return explain_items(model, slots(history), items, *num_reasons)[0]
 
 
 def slots(history: list[str]) -> torch.Tensor:
@@ -52,7 +50,7 @@ def score(model: LRDRec, history: list[str], *, edges: bool) -> torch.Tensor:
         return model(batch).squeeze(0).detach()
     states = model.item_states()
     users = model.user_states(states, batch)[:, -1]
-    return torch.addmm(model.bias, users, states.t()).squeeze(0).detach()
+    return torch.addmm(model.item_bias(), users, states.t()).squeeze(0).detach()
 
 
 def silence_encoder(model: LRDRec) -> None:

@@ -29,7 +29,12 @@ def run(args: Namespace) -> None:
         )
     say(f"adding {len(new):,} items; {len(table) - len(new):,} are known already")
     encoder = make_encoder(settings, args.vectors)
-    grown = model.with_items(new["item"].tolist(), new["text"].tolist(), encoder)
+    grown = model.with_items(
+        new["item"].tolist(),
+        new["text"].tolist(),
+        encoder,
+        prominence=args.prominence,
+    )
     sentence = f"{len(new):,} items of {Path(args.items).name} by their texts alone"
     data = f"{settings.data} Added after training: {sentence}.".strip()
     replace(settings, data=data).write(args.out)

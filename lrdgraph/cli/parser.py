@@ -195,6 +195,14 @@ def _add(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--out", metavar="MODEL2", required=True, help="folder for the grown model"
     )
+    parser.add_argument(
+        "--prominence",
+        type=float,
+        default=0.0,
+        metavar="P",
+        help="what to add to the scores of items that nobody has bought: 1 counts them "
+        "as 2.7 times as likely as the model does (default: 0)",
+    )
     options.add_columns(parser, interactions=False, text=True)
     options.add_encoder(parser)
 

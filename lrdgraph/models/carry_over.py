@@ -10,8 +10,6 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from lrdgraph.graph import LatentRelationGraph
-from lrdgraph.models.fair_share import give_fair_share
-from lrdgraph.models.lending import lend_ids
 
 if TYPE_CHECKING:
     from lrdgraph.models import LRDRec
@@ -20,14 +18,23 @@ _OF_ITEMS = ("id.weight", "bias")
 """Parameters with a row for each item."""
 
 
+def _parameters(model: LRDRec) -> dict[str, Tensor]:
+    """Of new items with what was lent to them."""
+    was_training = model.training
+    model.eval()
+    lent = {"id.weight": model.item_ids(), "bias": model.item_bias()}
+    model.train(was_training)
+    return dict(model.named_parameters()) | lent
+
+
 def over(
     model: LRDRec, graph: LatentRelationGraph, trend: Tensor | None = None
 ) -> LRDRec:
     """The same model over another graph, to train on or to recommend with at once.
 
-    All parameters are carried over, those of an item by its id. An item that is new
-    starts with the mean bias of all, and with the state that its text and its relations
-    give it.
+    All parameters are carried over, those of an item by its id. An item that nobody
+    has bought counts as new (see :class:`~lrdgraph.models.newcomers.Newcomers`); one
+    that was new, and is bought by now, goes on with what it had as such.
 
     Args:
         model: The model, which is left as it is.
@@ -44,10 +51,10 @@ def over(
     place = {name: index for index, name in enumerate(model.graph.ids)}
     old = torch.tensor([place.get(name, -1) for name in graph.ids])
     new = (old >= 0).nonzero().squeeze(-1)
-    carried = dict(model.named_parameters())
     with torch.no_grad():
+        carried = _parameters(model)
         other.id.weight.zero_()
-        other.bias.fill_(model.bias.mean())
+        other.bias.fill_(model.newcomers.bias)
         for name, parameter in other.named_parameters():
             if name in _OF_ITEMS:
                 parameter[new] = carried[name][old[new]]
@@ -63,14 +70,13 @@ def with_items(
     texts: Sequence[str],
     encoder: Callable[[list[str]], ArrayLike | Tensor],
     k: int = 20,
+    prominence: float = 0.0,
 ) -> LRDRec:
     """The same model with items that arrived later, known by their texts alone.
 
-    They can be recommended, and recommended after, at once: their id embeddings start
-    from those of their neighbours (see :func:`~lrdgraph.models.lending.lend_ids`), and
-    their bias gives them their share of places (see
-    :func:`~lrdgraph.models.fair_share.give_fair_share`). Whatever is known of other
-    items stays.
+    They can be recommended, and recommended after, at once, for the model was trained
+    on items that counted as new (see :class:`~lrdgraph.models.newcomers.Newcomers`).
+    Whatever is known of other items stays.
 
     Args:
         model: The model, which is left as it is.
@@ -78,7 +84,10 @@ def with_items(
         texts: Their texts.
         encoder: What made the vectors of the other items' texts.
         k: Number of neighbours of a new item: of its pairs, in both directions, and
-            of those that its id embedding starts from.
+            of those that lend it an embedding.
+        prominence: What to add to the scores of all items that nobody has bought, in
+            nats: 0 shows them as often as they are likely to be bought next, as far as
+            the model can tell, and 1 counts them as 2.7 times as likely.
 
     Raises:
         ValueError: For what :meth:`LatentRelationGraph.with_items` raises.
@@ -88,8 +97,8 @@ def with_items(
     if trend is not None:  # nothing was bought yet of what is new
         trend = torch.cat([trend, trend.new_zeros(len(ids), *trend.shape[1:])])
     other = over(model, graph, trend)
-    lend_ids(other, model.num_items, k)
-    give_fair_share(other, model.num_items)
+    with torch.no_grad():
+        other.newcomers.bias.add_(prominence)
     return other
 
 

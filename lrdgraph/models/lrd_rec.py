@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from lrdgraph import pretrained
 from lrdgraph.graph import LatentRelationGraph
 from lrdgraph.models import carry_over, recommending
+from lrdgraph.models.newcomers import Newcomers
 from lrdgraph.models.sasrec import SASRec
 from lrdgraph.nn.conv.soft_rgcn_conv import SoftRGCNConv
 from lrdgraph.nn.conv.typed_mean import FrozenTypedMean
@@ -21,7 +22,7 @@ from lrdgraph.nn.scoring import (
     own_transitions,
 )
 from lrdgraph.ragged import distinct
-from lrdgraph.typing import TRANSITION, Batch
+from lrdgraph.typing import TRANSITION, Batch, TypedEdges
 
 
 class LRDRec(SASRec):
@@ -52,6 +53,8 @@ class LRDRec(SASRec):
             each pair is drawn to one relation.
         spread_weight: Weight of the (negative) entropy of the mean posterior. Above 0
             all relations are used, and what belongs together is split over them.
+        newness: Share of the items that count as new in each step of training, so that
+            items can arrive later; see :class:`~lrdgraph.models.newcomers.Newcomers`.
         trend: What :class:`~lrdgraph.transforms.Trends` found, with shape
             ``[N, T, F]``; None leaves time out.
 
@@ -76,6 +79,7 @@ class LRDRec(SASRec):
         presence_weight: float = 0.1,
         confidence_weight: float = 0.0,
         spread_weight: float = 0.0,
+        newness: float = 0.1,
         trend: Tensor | None = None,
     ) -> None:
         super().__init__(
@@ -101,6 +105,7 @@ class LRDRec(SASRec):
             "presence_weight": presence_weight,
             "confidence_weight": confidence_weight,
             "spread_weight": spread_weight,
+            "newness": newness,
         }
         self.relation_weight = relation_weight
         self.presence_weight = presence_weight
@@ -112,6 +117,7 @@ class LRDRec(SASRec):
             for _ in range(num_convs)
         )
         self.scorer = RelationalScorer(len(graph.relations), max_length)
+        self.newcomers = Newcomers(graph, newness)
         self._typed_mean: FrozenTypedMean | None = None
 
     @torch.no_grad()
@@ -128,6 +134,19 @@ class LRDRec(SASRec):
         edge_index, weight = self.graph(static)
         weight = weight[:, self._convolved]
         return FrozenTypedMean(edge_index, weight, self.num_items)
+
+    def item_ids(self) -> Tensor:
+        """Embedding of every id, lent by others to new items, ``[N, C]``."""
+        return self.newcomers.ids(self.id.weight)
+
+    def item_bias(self) -> Tensor:
+        """Bias of every item, the same for all new ones, with shape ``[N]``."""
+        return self.newcomers.biases(self.bias)
+
+    def edges(self, edge_id: Tensor | None = None) -> TypedEdges:
+        """Relations of pairs as they count here: see :class:`LatentRelationGraph`."""
+        edges: TypedEdges = self.newcomers(self.graph(edge_id))
+        return edges
 
     def item_states(self) -> Tensor:
         """State of every item, with shape ``[N, C]``."""
@@ -151,7 +170,7 @@ class LRDRec(SASRec):
         item, index = distinct(paths.item, self.num_items)
         owner, edge_id = self.graph.edges_from(item)
         degree = torch.bincount(owner, minlength=item.numel())
-        sent = self.scorer(paths._replace(item=index), self.graph(edge_id), degree)
+        sent = self.scorer(paths._replace(item=index), self.edges(edge_id), degree)
         if target is None or TRANSITION not in self.graph.relations:
             return [sent]
         return [sent, self._own_evidence(paths, target)]
@@ -160,7 +179,9 @@ class LRDRec(SASRec):
         """The (negative) share that each row's own interaction has in its target."""
         goal = target[paths.row]
         edge_id = self.graph.find(paths.item, goal)
-        path = (edge_id >= 0).nonzero().squeeze(-1)
+        new = self.newcomers.new
+        counted = (edge_id >= 0) & ~new[paths.item] & ~new[goal]
+        path = counted.nonzero().squeeze(-1)
         edge_id = edge_id[path]
         own = own_transitions(paths, self.graph.window, self.num_items)[path]
         change = self.graph.transition_weight(edge_id, own)
@@ -177,6 +198,7 @@ class LRDRec(SASRec):
             ``next_item``, and with latent relations those of
             :meth:`LatentRelationGraph.relation_losses` that have weight.
         """
+        self.newcomers.draw()
         states = self.item_states()
         losses = {"next_item": self._next_item_loss(states, batch)}
         if self.graph.num_latent:

@@ -60,7 +60,8 @@ def recommend(
         model: The model.
         history: External item ids, oldest first; those beyond the last ``max_length``
             only keep items from being recommended again. Without any, as for a new
-            user, items are ranked by what the model holds of everybody.
+            user, items are ranked by how many bought them (the score is the logarithm),
+            or, by a model that knows of trends, by what is in fashion now.
         k: Number of items; fewer come where fewer are left.
         among: External ids that may be recommended, such as those in stock or of a
             category; None for the whole catalogue.
@@ -80,7 +81,7 @@ def recommend(
     wanted = Wanted(k, among, seen, max_per_relation)
     [(slots, value, item)] = _rank(model, [history], wanted, 1, states)
     given = value[0].isfinite()
-    reasons = explain(model.graph, model.scorer, slots[0], item[0, given])
+    reasons = explain(model, slots[0], item[0, given])
     return [
         Recommendation(model.graph.ids[index], score, paths)
         for index, score, paths in zip(
@@ -156,13 +157,22 @@ def _rank(
             batch = histories[first : first + batch_size]
             items = [_indices(model, history) for history in batch]
             slots = _slots(items, model.max_length, model.num_items)
-            scores = model(slots, states)
+            scores = _scores(model, slots, states)
             scores[:, left_out] = -torch.inf
             if not wanted.seen:
                 scores[_seen(items)] = -torch.inf
             yield slots, *_best(model, slots, scores, wanted)
     finally:
         model.train(was_training)
+
+
+def _scores(model: LRDRec, slots: Tensor, states: Tensor) -> Tensor:
+    """Scores ``[B, N]``, after no items at all by what others have bought."""
+    scores = model(slots, states)
+    if model.trend is None and model.graph.popularity.any():
+        nothing = (slots == model.num_items).all(dim=1)
+        scores[nothing] = model.graph.popularity.log1p()
+    return scores
 
 
 def _check(wanted: Wanted) -> None:
@@ -211,7 +221,7 @@ def _best(
         best = scores.topk(k)
         return best.values, best.indices
     value, item = scores.topk(min(_POOL * k, model.num_items))
-    added = contributions(model.graph, model.scorer, slots, item).amax(2)  # [B, P, R]
+    added = contributions(model, slots, item).amax(2)  # [B, P, R]
     none = added.new_full((*item.shape, 1), 1e-12)  # wins where nothing is added
     leading = torch.cat([none, added], dim=-1).argmax(-1)
     alike = F.one_hot(leading, 1 + added.size(-1)).cumsum(1)
@@ -228,7 +238,7 @@ def _table(
     graph = model.graph
     row, rank = value.isfinite().nonzero(as_tuple=True)
     target = item[row, rank]
-    added = contributions(graph, model.scorer, slots, item).flatten(2)  # [B, k, L * R]
+    added = contributions(model, slots, item).flatten(2)  # [B, k, L * R]
     contribution, place = added[row, rank].max(-1)
     source = slots[row, place // len(graph.relations)]
     relation = place % len(graph.relations)

@@ -73,11 +73,20 @@ class SASRec(nn.Module):
                 nn.Linear(2 * hidden_channels, hidden_channels),
             )
 
+    def item_ids(self) -> Tensor:
+        """Embedding of the id of every item, with shape ``[N, C]``."""
+        return self.id.weight
+
+    def item_bias(self) -> Tensor:
+        """Bias of every item, with shape ``[N]``."""
+        return self.bias
+
     def item_states(self) -> Tensor:
         """State of every item, with shape ``[N, C]``."""
         if self.x is None:
-            return self.id.weight
-        return self.id.weight + self.text(self.x)
+            return self.item_ids()
+        states: Tensor = self.item_ids() + self.text(self.x)
+        return states
 
     def user_states(
         self, states: Tensor, history: Tensor, history_time: Tensor | None = None
@@ -122,7 +131,9 @@ class SASRec(nn.Module):
         paths = history_paths(history, rows, self.num_items)
         users = self.user_states(states, history, history_time)
         users = users[rows.batch, rows.slot]
-        scores = torch.addmm(self.bias, *self._with_trend(users, states.t(), period))
+        scores = torch.addmm(
+            self.item_bias(), *self._with_trend(users, states.t(), period)
+        )
         for row, item, value in self.messages(paths, target):
             scores.view(-1).index_add_(0, row * self.num_items + item, value)
         return scores
@@ -184,7 +195,8 @@ class SASRec(nn.Module):
         messages = [seen, *self.messages(paths, target)]
         period = batch["period"][rows.batch, rows.slot]
         users, items = self._with_trend(users, states.t(), period)
-        total = catalogue_cross_entropy(users, items.t(), self.bias, messages, target)
+        bias = self.item_bias()
+        total = catalogue_cross_entropy(users, items.t(), bias, messages, target)
         return total / max(target.numel(), 1)  # a batch may hold nothing but repeats
 
     def _training_rows(self, batch: Batch) -> tuple[Tensor, Rows, Tensor]:

@@ -50,7 +50,7 @@ def test_parameters_follow_their_items():
         assert other.id.weight[place].equal(model.id.weight[model.graph.index(name)])
         assert other.bias[place].equal(model.bias[model.graph.index(name)])
     assert not other.id.weight[[0, 7]].any()
-    assert torch.allclose(other.bias[[0, 7]], model.bias.mean())
+    assert other.bias[[0, 7]].eq(model.newcomers.bias).all()
 
 
 def test_new_items_are_recommended_and_recommended_after_at_once():
@@ -65,6 +65,28 @@ def test_new_items_are_recommended_and_recommended_after_at_once():
     assert "new" in reasons
     after = scores(other, ["i0"], model.graph.ids)
     assert torch.corrcoef(torch.stack([before, after]))[0, 1] > 0.9
+
+
+def test_prominence_is_added_to_the_scores_of_what_nobody_has_bought():
+    model = make_model(shop(HISTORIES, 6))
+    items = [*model.graph.ids, "new"]
+    new = (["new"], ["thing i9"], ENCODER)
+    plain = scores(model.with_items(*new), ["i0"], items)
+    raised = scores(model.with_items(*new, prominence=2.5), ["i0"], items)
+    bought = {f"i{item}" for history in HISTORIES for item in history[:-2]}
+    expected = torch.tensor([0.0 if item in bought else 2.5 for item in items])
+    assert expected.unique().numel() == 2
+    assert torch.allclose(raised - plain, expected, atol=1e-5)
+
+
+def test_what_was_lent_to_an_item_stays_its_own_once_it_is_bought():
+    model = make_model(shop(HISTORIES, 6)).with_items(["i6"], ["thing i6"], ENCODER)
+    lent = model.item_ids()[6]
+    assert lent.any()
+    later = shop([*HISTORIES, [6, 1, 2], [2, 6, 0]], 7)
+    other = model.over(LatentRelationGraph(later, 2, 8))
+    assert torch.allclose(other.id.weight[6], lent)
+    assert other.bias[6] == model.newcomers.bias
 
 
 def test_a_model_that_knows_trends_knows_none_of_new_items():

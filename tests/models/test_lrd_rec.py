@@ -31,7 +31,7 @@ def without_messages(model: LRDRec, history: torch.Tensor) -> torch.Tensor:
     """Scores after each history that the typed edges have no part in."""
     states = model.item_states()
     users = model.user_states(states, history)[:, -1]
-    return torch.addmm(model.bias, users, states.t()).detach()
+    return torch.addmm(model.item_bias(), users, states.t()).detach()
 
 
 def test_score_is_that_of_sasrec_plus_messages(shop):
@@ -39,7 +39,7 @@ def test_score_is_that_of_sasrec_plus_messages(shop):
     history = make_batch(shop)["history"]
     paths = history_paths(history, last_rows(history), model.num_items)
     expected = without_messages(model, history)
-    edges, gates = model.graph(), model.scorer.gates()
+    edges, gates = model.edges(), model.scorer.gates()
     for row, item, distance in zip(*map(torch.Tensor.tolist, paths), strict=True):
         leaving = edges.edge_index[0] == item
         sent = edges.weight[leaving] @ gates[:, distance]

@@ -6,8 +6,11 @@ import torch
 
 from lrdgraph import LatentRelationGraph
 from lrdgraph.data import user_histories
+from lrdgraph.datasets import INTERACTS
 from lrdgraph.models import LRDRec
 from lrdgraph.models.recommending import COLUMNS
+from lrdgraph.transforms import Trends
+from lrdgraph.typing import TRAIN
 
 
 @pytest.fixture(scope="module")
@@ -109,12 +112,24 @@ def test_a_diverse_list_has_few_items_of_each_relation(model, histories, k, most
         assert [entry.item for entry in found] == expected
 
 
-def test_a_new_user_gets_what_holds_for_everybody(model):
+def test_a_new_user_gets_what_most_have_bought(model, shop):
+    found = model.recommend([], k=5)
+    user, item = shop[INTERACTS].edge_index[:, shop[INTERACTS].split == TRAIN]
+    bought = torch.bincount(item, minlength=model.num_items)
+    most = bought.topk(5).values.tolist()
+    assert [bought[model.graph.index(entry.item)] for entry in found] == most
+    assert all(entry.reasons == () for entry in found)
+
+
+def test_a_new_user_of_a_model_with_trends_gets_what_is_in_fashion(shop):
+    data = Trends(4)(shop)
+    graph = LatentRelationGraph(data, num_latent=2, state_channels=8)
+    model = LRDRec(graph, 8, trend=data["item"].trend)
+    torch.nn.init.ones_(model.trend.weight)
     found = model.recommend([], k=5)
     history = torch.full((1, model.max_length), model.num_items)
-    best = model(history).squeeze(0).topk(5).indices.tolist()
+    best = model.eval()(history).squeeze(0).topk(5).indices.tolist()
     assert [entry.item for entry in found] == [model.graph.ids[i] for i in best]
-    assert all(entry.reasons == () for entry in found)
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@
       make("span", { class: "words" }, make("b", { text: name }), words.slice(name.length)),
       number(`+${contribution.toFixed(2)}`)));
     if (!reasons.length) {
-      const text = chosen.length ? "No relation leads here: it fits the whole history." : "Liked by all.";
+      const text = chosen.length ? "No relation leads here: it fits the whole history." : "Ranked by how many have bought it.";
       reasons.push(make("p", { class: "reason", text }));
     }
     return make("li", {}, link(item), number(item.score.toFixed(2)), add(item), ...reasons);

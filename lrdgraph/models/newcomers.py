@@ -1,0 +1,116 @@
+"""Items that nobody has bought yet, and what is lent to them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from lrdgraph.arrivals import TEXT_KNN
+from lrdgraph.graph import LatentRelationGraph
+from lrdgraph.ragged import ragged_arange
+from lrdgraph.typing import TRANSITION, TypedEdges
+
+_SHARPNESS = 10.0  # of a softmax over cosines
+_PAIRS = 1 << 16  # whose texts are compared at a time
+
+
+class Newcomers(nn.Module):
+    r"""Which items count as new, and what these have in place of what is learned.
+
+    Nobody has bought a new item: its text and its relations are all that speaks for it.
+    So that a model knows how much they say, training takes a share of the items for new
+    in each step, others every time, and predicts them nevertheless. A new item has
+
+    - no transitions;
+    - in place of its id embedding that of its text neighbours among the known items,
+      :math:`\sum_n a_n e_n` with :math:`a = \text{softmax}(10 \cos(x, x_n))`;
+    - in place of its bias the one of all new items;
+    - a strength, learned for each relation, of the messages that reach it.
+
+    Leaving out at random what will be missing is DropoutNet's idea (`Volkovs et al.,
+    NeurIPS 2017 <https://dl.acm.org/doi/10.5555/3295222.3295249>`_). Observed relations
+    stay, as those of the catalogue are there before the first purchase.
+
+    Args:
+        graph: The item graph. Items that nobody has bought are always new; without any
+            purchases to tell by, none is.
+        share: Share of the other items that count as new in a step of training.
+    """
+
+    known: Tensor
+    drawn: Tensor
+    counts: Tensor
+    start: Tensor
+    lender: Tensor
+    closeness: Tensor
+
+    def __init__(self, graph: LatentRelationGraph, share: float) -> None:
+        super().__init__()
+        self.share = share
+        self.bias = nn.Parameter(torch.zeros(()))
+        self.strength = nn.Parameter(torch.zeros(len(graph.relations)))
+        known = (graph.popularity > 0) | ~graph.popularity.any()
+        start, lender, closeness = _lenders(graph, known)
+        for name, value in {
+            "known": known,
+            "drawn": torch.zeros_like(known),
+            "counts": torch.tensor([name == TRANSITION for name in graph.relations]),
+            "start": start,
+            "lender": lender,
+            "closeness": closeness,
+        }.items():
+            self.register_buffer(name, value, persistent=False)
+
+    def draw(self) -> None:
+        """Draw which items count as new, in training, until the next draw."""
+        chance = torch.rand(self.known.shape, device=self.known.device)
+        self.drawn = chance < self.share
+
+    @property
+    def new(self) -> Tensor:
+        """Which items count as new, with shape ``[N]``."""
+        return ~self.known | self.drawn if self.training else ~self.known
+
+    def ids(self, ids: Tensor) -> Tensor:
+        """Id embeddings ``[N, C]``, those of new items lent by others."""
+        new = self.new.nonzero().squeeze(-1)
+        first = self.start[new]
+        owner, place = ragged_arange(first, self.start[new + 1] - first)
+        closeness = self.closeness[place]
+        total = closeness.new_zeros(len(new)).index_add_(0, owner, closeness)
+        weight = (closeness / total[owner]).unsqueeze(1)
+        lent = weight * ids.index_select(0, self.lender[place])
+        nothing = ids.new_zeros(len(new), ids.size(1))
+        return ids.index_copy(0, new, nothing.index_add(0, owner, lent))
+
+    def biases(self, bias: Tensor) -> Tensor:
+        """Biases ``[N]``, the same for all new items."""
+        return torch.where(self.new, self.bias, bias)
+
+    def forward(self, edges: TypedEdges) -> TypedEdges:
+        """The edges, as much as is known of those of new items, and as strong."""
+        source, target = self.new[edges.edge_index]
+        unknown = (source | target).unsqueeze(1) & self.counts
+        strength = torch.where(target.unsqueeze(1), self.strength.exp(), 1.0)
+        return edges._replace(weight=edges.weight.masked_fill(unknown, 0) * strength)
+
+
+def _lenders(
+    graph: LatentRelationGraph, known: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Where each item's text neighbours begin, these, and how close they are.
+
+    Items without text, and graphs without pairs by text, have none.
+    """
+    near = torch.zeros_like(graph.static)
+    if TEXT_KNN in graph.observed_relations:
+        column = graph.observed_relations.index(TEXT_KNN)
+        near = (graph.observed[:, column] > 0) & known[graph.edge_index[1]]
+    source, target = graph.edge_index[:, near]
+    unit = normalize(graph.x)
+    pairs = zip(source.split(_PAIRS), target.split(_PAIRS), strict=True)
+    cosine = [(unit[i] * unit[j]).sum(1) for i, j in pairs]
+    degree = torch.bincount(source, minlength=graph.num_items)
+    start = torch.cat([degree.new_zeros(1), degree.cumsum(0)])
+    return start, target, (_SHARPNESS * (torch.cat(cosine) - 1)).exp()
