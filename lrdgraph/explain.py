@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from lrdgraph.evaluating import evaluating
 from lrdgraph.typing import Reason
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def contributions(model: LRDRec, history: Tensor, item: Tensor) -> Tensor:
     edge_id = model.graph.find(source, item.unsqueeze(-1).expand_as(source))
     place = (edge_id >= 0).nonzero(as_tuple=True)
     gates = model.scorer.gates()[:, length - 1 - place[2]].t()  # [M, R]
-    weight = model.edges(edge_id[place]).weight
+    with evaluating(model):
+        weight = model.edges(edge_id[place]).weight
     added = weight.new_zeros(*edge_id.shape, weight.size(1))
     added[place] = weight * gates
     return added

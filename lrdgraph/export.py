@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lrdgraph.datasets.files import atomic_write
+from lrdgraph.evaluating import evaluating
 from lrdgraph.models import LRDRec
 
 
@@ -118,12 +119,8 @@ def export_scoring(model: LRDRec, path: str | Path, k: int | None = None) -> Non
         raise ValueError(f"'path' needs to end in one of {[*_WRITERS]} (got '{path}')")
     if k is not None and not 1 <= k <= model.num_items:
         raise ValueError(f"'k' needs to be 1 to {model.num_items} (got {k})")
-    was_training = model.training
-    model.eval()
-    try:
+    with evaluating(model):
         scoring = Scoring(model, k).eval().cpu()
-    finally:
-        model.train(was_training)
     program = _trace(scoring, model.max_length)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as file:

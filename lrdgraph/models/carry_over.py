@@ -9,6 +9,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from lrdgraph.evaluating import evaluating
 from lrdgraph.graph import LatentRelationGraph
 
 if TYPE_CHECKING:
@@ -20,10 +21,8 @@ _OF_ITEMS = ("id.weight", "bias")
 
 def _parameters(model: LRDRec) -> dict[str, Tensor]:
     """Of new items with what was lent to them."""
-    was_training = model.training
-    model.eval()
-    lent = {"id.weight": model.item_ids(), "bias": model.item_bias()}
-    model.train(was_training)
+    with evaluating(model):
+        lent = {"id.weight": model.item_ids(), "bias": model.item_bias()}
     return dict(model.named_parameters()) | lent
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
+from lrdgraph.evaluating import evaluating
 from lrdgraph.explain import contributions, explain
 from lrdgraph.typing import Recommendation
 
@@ -149,9 +150,7 @@ def _rank(
     """
     _check(wanted)
     left_out = _left_out(model, wanted.among)
-    was_training = model.training
-    model.eval()
-    try:
+    with evaluating(model):
         states = model.item_states() if states is None else states
         for first in range(0, len(histories), batch_size):
             batch = histories[first : first + batch_size]
@@ -162,8 +161,6 @@ def _rank(
             if not wanted.seen:
                 scores[_seen(items)] = -torch.inf
             yield slots, *_best(model, slots, scores, wanted)
-    finally:
-        model.train(was_training)
 
 
 def _scores(model: LRDRec, slots: Tensor, states: Tensor) -> Tensor:

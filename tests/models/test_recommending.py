@@ -112,6 +112,18 @@ def test_a_diverse_list_has_few_items_of_each_relation(model, histories, k, most
         assert [entry.item for entry in found] == expected
 
 
+def test_a_model_in_training_recommends_the_same(model, histories):
+    expected = model.recommend_all(histories, k=4, progress=False)
+    first = [model.recommend(history, k=4) for history in histories.values()]
+    model.train()
+    model.newcomers.draw()
+    found = model.recommend_all(histories, k=4, progress=False)
+    pd.testing.assert_frame_equal(found, expected)
+    assert [model.recommend(history, k=4) for history in histories.values()] == first
+    assert model.training
+    model.eval()
+
+
 def test_a_new_user_gets_what_most_have_bought(model, shop):
     found = model.recommend([], k=5)
     user, item = shop[INTERACTS].edge_index[:, shop[INTERACTS].split == TRAIN]
