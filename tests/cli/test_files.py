@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -143,7 +144,7 @@ def test_damaged_model_is_told(model, tmp_path, run):
     assert "is damaged" in err
 
 
-PAGE = Path(__file__).resolve().parents[2] / "docs/command-line.md"
+ROOT = Path(__file__).resolve().parents[2]
 QUICKLY = {
     "embed": ["--encoder", "hash"],
     "discover": ["--encoder", "hash", "--steps", "20"],
@@ -152,18 +153,41 @@ QUICKLY = {
 """What a test adds to commands of the page, to take seconds."""
 
 
+def commands_of(page: str) -> list[list[str]]:
+    """What stands behind ``lrdgraph`` in the blocks of a page."""
+    text = (ROOT / "docs" / page).read_text()
+    blocks = re.findall(r"^```bash\n(.*?)^```$", text, re.DOTALL | re.M)
+    lines = "".join(blocks).replace("\\\n", "").splitlines()
+    return [shlex.split(line)[1:] for line in lines if line.startswith("lrdgraph ")]
+
+
 def test_commands_of_the_page_can_be_run(folder, tmp_path, run, monkeypatch):
     """The shop is a smaller one, and what is printed there was measured with MiniLM."""
     monkeypatch.chdir(tmp_path)
     for file in (folder / "purchases.csv", folder / "items.csv"):
         (tmp_path / file.name).write_bytes(file.read_bytes())
-    blocks = re.findall(r"^```bash\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.M)
-    lines = "".join(blocks).replace("\\\n", "").splitlines()
     Path("new-items.csv").write_text("item_id,title\nNEW1,Drip Tray for Halduso\n")
-    commands = [shlex.split(line)[1:] for line in lines if line.startswith("lrdgraph ")]
+    commands = commands_of("command-line.md")
     assert {argv[0] for argv in commands} == {*texts.COMMANDS} - {"serve"}
     brand = pd.read_csv("items.csv").brand[0]
     for argv in commands:
         argv = [f"brand={brand}" if one == "brand=Harrex" else one for one in argv]
         code, _, err = run(*argv, *QUICKLY.get(argv[0], []))
         assert code == 0, f"{argv}: {err}"
+
+
+def test_exports_of_a_shop_system_become_recommendations(tmp_path, run, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["garden_shop.py", "--num-customers", "150"])
+    runpy.run_path(str(ROOT / "examples/garden_shop.py"))
+    new = "Variant SKU,Title\nGS-0900,Veldra Chain Oil 5 L for Chainsaw\n"
+    Path("new_products.csv").write_text(new)
+    first = pd.read_csv("orders_export.csv")["Email"][0]
+    for argv in commands_of("exports.md"):
+        argv = [first if one == "anna519@example.org" else one for one in argv]
+        code, _, err = run(*argv, *QUICKLY.get(argv[0], []))
+        assert code == 0, f"{argv}: {err}"
+    table = pd.read_csv("recs.csv").merge(
+        pd.read_csv("products_export.csv"), left_on="item", right_on="Variant SKU"
+    )
+    assert set(table["Type"]) == {"Chainsaw Parts"}

@@ -67,7 +67,8 @@
   }
 
   function recommendation(item) {
-    const reasons = item.reasons.map(({ name, words, contribution }) => make("p", { class: "reason", title: words },
+    const telling = item.reasons.filter(({ contribution }) => contribution >= 0.005); // not "+0.00"
+    const reasons = telling.map(({ name, words, contribution }) => make("p", { class: "reason", title: words },
       make("span", { class: "words" }, make("b", { text: name }), words.slice(name.length)),
       number(`+${contribution.toFixed(2)}`)));
     if (!reasons.length) {
