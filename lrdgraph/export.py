@@ -46,7 +46,7 @@ class Scoring(nn.Module):
         edges, start = model.edges(), graph.start
         bias = model.item_bias().detach().clone()
         if model.trend is not None:  # now, after all training
-            bias += model.trend(slice(-1, None)).squeeze(1)
+            bias += model.item_trend(slice(-1, None)).squeeze(1)
         self.num_slots = int(start.diff().max())
         # One row more each: padding has no state and no edges, and the edge that is not
         # there adds nothing.

@@ -143,6 +143,10 @@ class LRDRec(SASRec):
         """Bias of every item, the same for all new ones, with shape ``[N]``."""
         return self.newcomers.biases(self.bias)
 
+    def item_trend(self, periods: slice = slice(None)) -> Tensor:
+        """What is in fashion, new items never being so, with shape ``[N, T]``."""
+        return super().item_trend(periods) * ~self.newcomers.new.unsqueeze(1)
+
     def edges(self, edge_id: Tensor | None = None) -> TypedEdges:
         """Relations of pairs as they count here: see :class:`LatentRelationGraph`."""
         edges: TypedEdges = self.newcomers(self.graph(edge_id))

@@ -22,7 +22,7 @@ class Newcomers(nn.Module):
     So that a model knows how much they say, training takes a share of the items for new
     in each step, others every time, and predicts them nevertheless. A new item has
 
-    - no transitions;
+    - no transitions, and no part in what is in fashion;
     - in place of its id embedding that of its text neighbours among the known items,
       :math:`\sum_n a_n e_n` with :math:`a = \text{softmax}(10 \cos(x, x_n))`;
     - in place of its bias the one of all new items;

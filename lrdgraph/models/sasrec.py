@@ -81,6 +81,12 @@ class SASRec(nn.Module):
         """Bias of every item, with shape ``[N]``."""
         return self.bias
 
+    def item_trend(self, periods: slice = slice(None)) -> Tensor:
+        """What is in fashion in each of some periods, with shape ``[N, T]``."""
+        assert self.trend is not None
+        bias: Tensor = self.trend(periods)
+        return bias
+
     def item_states(self) -> Tensor:
         """State of every item, with shape ``[N, C]``."""
         if self.x is None:
@@ -145,9 +151,10 @@ class SASRec(nn.Module):
         if self.trend is None:
             return users, states
         if period is None:  # for a single shopper, the past would cost the most
-            bias, when = self.trend(slice(-1, None)).t(), users.new_ones(len(users), 1)
+            bias = self.item_trend(slice(-1, None)).t()
+            when = users.new_ones(len(users), 1)
         else:
-            bias = self.trend().t()
+            bias = self.item_trend().t()
             when = F.one_hot(period, len(bias)).to(users.dtype)
         return torch.cat([users, when], dim=1), torch.cat([states, bias])
 

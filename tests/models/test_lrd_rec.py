@@ -139,4 +139,6 @@ def test_recommends_what_is_in_fashion_now(shop):
     assert first.score > 50 > last.score
     batch = make_batch(shop)
     history, past = batch["history"], torch.zeros(20, dtype=torch.long)
-    assert (model(history, period=past).argmax(1) == 7).all()
+    assert (model.eval()(history, period=past).argmax(1) == 7).all()
+    model.train().newcomers.drawn[7] = True  # as if it was new
+    assert (model(history, period=past).argmax(1) != 7).all()
