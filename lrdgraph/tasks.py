@@ -37,8 +37,8 @@ class NextItem(LightningModule):
         model: A recommender with ``item_states()``, ``forward(history, states)`` and
             ``loss(batch)``.
         lr: Learning rate.
-        gate_lr: Learning rate of the relational scorer's gates and of the weights of
-            trends: scalars that have far to go.
+        gate_lr: Learning rate of the relational scorer's gates, of the weights of
+            trends and of what new items have of their own: scalars that have far to go.
         dvae_lr: Learning rate of the DVAE, so that relations are found before the
             recommender has settled without them.
         weight_decay: Weight decay of AdamW; the gates have none.

@@ -286,8 +286,8 @@ def test_every_parameter_is_in_one_group():
     assert len(of) == sum(len(group["params"]) for group in groups)
     for name, parameter in task.named_parameters():
         group = of[id(parameter)]
-        place = {"scorer": 2e-2, "graph": 1e-2}.get(name.split(".")[1], 3e-3)
-        assert group["lr"] == place
-        assert (group["weight_decay"] == 0) == ("scorer" in name)
+        rates = {"scorer": 2e-2, "newcomers": 2e-2, "graph": 1e-2}
+        assert group["lr"] == rates.get(name.split(".")[1], 3e-3)
+        assert (group["weight_decay"] == 0) == (group["lr"] == 2e-2)
     (only,) = NextItem(SASRec(5, 8)).configure_optimizers().param_groups
     assert only["lr"] == 3e-3
