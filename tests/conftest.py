@@ -8,7 +8,7 @@ from torch_geometric.data import HeteroData
 from lrdgraph.testing import tiny_shop
 
 # How long an example takes is no property of the code on a busy machine.
-settings.register_profile("any machine", deadline=None)
+settings.register_profile("any machine", deadline=None, max_examples=50)
 settings.load_profile("any machine")
 
 

@@ -30,7 +30,10 @@ NOTEBOOKS = sorted((ROOT / "docs").rglob("*.ipynb"))
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 STAND_INS = {
-    "README.md": {"max_epochs=30": "max_epochs=2"},
+    "README.md": {
+        "discover(graph)": "discover(graph, num_steps=50)",
+        "max_epochs=30": "max_epochs=2",
+    },
     "docs/relations.md": {"discover(graph)": "discover(graph, num_steps=50)"},
 }
 """What a test replaces in a page's code, to take seconds."""
