@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from lrdgraph.candidates import Candidates, degree_scale, sampling_weight
+from lrdgraph.ragged import starts
 from lrdgraph.text.vectors import embed_texts, fingerprint
 
 if TYPE_CHECKING:
@@ -151,7 +152,6 @@ def _extend(old: Candidates, key: Tensor) -> Candidates:
     num_items = old.popularity.numel()
     place = torch.searchsorted(key, old.key)
     edge_index = torch.stack([key // num_items, key % num_items])
-    out_degree = torch.bincount(edge_index[0], minlength=num_items)
     observed = old.observed.new_zeros(key.numel(), old.observed.size(1))
     observed[:, old.observed_relations.index(TEXT_KNN)] = 1
     observed[place] = old.observed
@@ -160,7 +160,7 @@ def _extend(old: Candidates, key: Tensor) -> Candidates:
     return old._replace(
         edge_index=edge_index,
         key=key,
-        start=torch.cat([key.new_zeros(1), out_degree.cumsum(0)]),
+        start=starts(edge_index[0], num_items),
         observed=observed,
         static=static,
         scale=_placed(old.scale, place, degree_scale(edge_index, static, num_items)),

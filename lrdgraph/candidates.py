@@ -10,6 +10,7 @@ from torch_geometric.data import HeteroData
 from torch_geometric.utils import degree
 
 from lrdgraph.habits import count_chances, count_habits, count_purchases
+from lrdgraph.ragged import starts
 from lrdgraph.text.vector_step import VectorStep
 from lrdgraph.typing import TRANSITION
 
@@ -97,7 +98,6 @@ def unite(data: HeteroData) -> Candidates:
     key = torch.cat(list(keys.values())).unique()
     place = {name: torch.searchsorted(key, k) for name, k in keys.items()}
     edge_index = torch.stack([key // num_items, key % num_items])
-    out_degree = torch.bincount(edge_index[0], minlength=num_items)
     names = [name for name in pairs if name != TRANSITION]
     observed = torch.zeros(key.numel(), len(names))
     for column, name in enumerate(names):
@@ -118,7 +118,7 @@ def unite(data: HeteroData) -> Candidates:
         items.x,
         edge_index,
         key,
-        torch.cat([key.new_zeros(1), out_degree.cumsum(0)]),
+        starts(edge_index[0], num_items),
         observed,
         static,
         degree_scale(edge_index, static, num_items),

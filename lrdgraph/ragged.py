@@ -20,6 +20,20 @@ def ragged_arange(start: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
     return owner, shift + torch.arange(owner.numel(), device=length.device)
 
 
+def starts(owner: Tensor, size: int) -> Tensor:
+    """Where the elements of each owner begin, and where the last one's end.
+
+    Args:
+        owner: Owner of each element, ascending, with shape ``[M]``.
+        size: Number of owners.
+
+    Returns:
+        Places with shape ``[size + 1]``.
+    """
+    count = torch.bincount(owner, minlength=size)
+    return torch.cat([count.new_zeros(1), count.cumsum(0)])
+
+
 def distinct(index: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """:meth:`torch.Tensor.unique` of indices below ``size``, with the inverse.
 

@@ -2,7 +2,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrdgraph.ragged import distinct, ragged_arange
+from lrdgraph.ragged import distinct, ragged_arange, starts
 
 ranges = st.lists(st.tuples(st.integers(-20, 20), st.integers(0, 5)), max_size=8)
 
@@ -18,6 +18,13 @@ def test_ranges_are_those_of_a_loop(ranges):
     ]
     assert list(zip(owner.tolist(), element.tolist(), strict=True)) == expected
     assert owner.dtype == element.dtype == torch.long
+
+
+@given(st.lists(st.integers(0, 9), max_size=12).map(sorted))
+def test_starts_are_those_of_a_loop(owners):
+    found = starts(torch.tensor(owners, dtype=torch.long), 10)
+    expected = [sum(owner < first for owner in owners) for first in range(11)]
+    assert found.tolist() == expected
 
 
 @given(st.lists(st.integers(0, 9), max_size=12))

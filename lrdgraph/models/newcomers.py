@@ -8,7 +8,7 @@ from torch.nn.functional import normalize
 
 from lrdgraph.arrivals import TEXT_KNN
 from lrdgraph.graph import LatentRelationGraph
-from lrdgraph.ragged import ragged_arange
+from lrdgraph.ragged import ragged_arange, starts
 from lrdgraph.typing import TRANSITION, TypedEdges
 
 _SHARPNESS = 10.0  # of a softmax over cosines
@@ -28,9 +28,9 @@ class Newcomers(nn.Module):
     - in place of its bias the one of all new items;
     - a strength, learned for each relation, of the messages that reach it.
 
-    Leaving out at random what will be missing is DropoutNet's idea (`Volkovs et al.,
-    NeurIPS 2017 <https://dl.acm.org/doi/10.5555/3295222.3295249>`_). Observed relations
-    stay, as those of the catalogue are there before the first purchase.
+    Leaving out at random what will be missing is the idea of "DropoutNet: Addressing
+    Cold Start in Recommender Systems" (Volkovs et al., NeurIPS 2017). Observed
+    relations stay, as those of the catalogue are there before the first purchase.
 
     Args:
         graph: The item graph. Items that nobody has bought are always new; without any
@@ -111,6 +111,5 @@ def _lenders(
     unit = normalize(graph.x)
     pairs = zip(source.split(_PAIRS), target.split(_PAIRS), strict=True)
     cosine = [(unit[i] * unit[j]).sum(1) for i, j in pairs]
-    degree = torch.bincount(source, minlength=graph.num_items)
-    start = torch.cat([degree.new_zeros(1), degree.cumsum(0)])
+    start = starts(source, graph.num_items)
     return start, target, (_SHARPNESS * (torch.cat(cosine) - 1)).exp()
