@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torch_geometric.data import HeteroData
 
-from lrdgraph.ragged import ragged_arange
+from lrdgraph.ragged import ragged_arange, starts
 from lrdgraph.typing import TRAIN, Batch
 
 
@@ -45,8 +45,7 @@ class Histories(NamedTuple):
                 "lrdgraph.transforms.LeaveOneOut or TemporalSplit first"
             )
         user, item = store.edge_index
-        length = torch.bincount(user, minlength=data["user"].num_nodes)
-        start = torch.cat([length.new_zeros(1), length.cumsum(0)])
+        start = starts(user, data["user"].num_nodes)
         period = store.get("period", torch.zeros_like(item))
         num_items = data["item"].num_nodes
         return cls(item, store.time, store.split, period, user, start, num_items)
