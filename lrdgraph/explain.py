@@ -13,6 +13,9 @@ from lrdgraph.typing import Reason
 if TYPE_CHECKING:
     from lrdgraph.models import LRDRec
 
+TELLING = 0.005
+"""What a path has to add to a score to be a reason: half a percent to the odds."""
+
 
 @torch.no_grad()
 def contributions(model: LRDRec, history: Tensor, item: Tensor) -> Tensor:
@@ -53,12 +56,12 @@ def explain(
         num_reasons: Number of paths at most.
 
     Returns:
-        For each item its reasons, strongest first.
+        For each item its reasons, strongest first; each adds :data:`TELLING` or more.
     """
     graph = model.graph
     added = contributions(model, history[None], item[None])[0].flatten(1)
     best = added.topk(min(num_reasons, added.size(1)))
-    row, rank = (best.values > 0).nonzero(as_tuple=True)
+    row, rank = (best.values >= TELLING).nonzero(as_tuple=True)
     slot = best.indices[row, rank] // len(graph.relations)
     relation = best.indices[row, rank] % len(graph.relations)
     probability = graph.probability(graph.find(history[slot], item[row]))

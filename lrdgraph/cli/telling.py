@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from lrdgraph.graph import LatentRelationGraph
 
 WIDTH = 60  # letters of a title
-_TELLING = 0.005  # of a score, from which a reason is one
 
 
 def say(text: str) -> None:
@@ -53,10 +52,9 @@ def print_recommendations(
         print(f"{user or 'somebody'}, of whom nothing is known:")
     for rank, one in enumerate(found, start=1):
         print(f"{rank:>3}  {_called(graph, one.item)}  (score {one.score:.2f})")
-        telling = [r for r in one.reasons if r.contribution >= _TELLING]
-        for reason in telling:
+        for reason in one.reasons:
             print(f"     because of {_because(graph, reason)}")
-        if history and not telling:
+        if history and not one.reasons:
             print("     because of the history as a whole")
 
 

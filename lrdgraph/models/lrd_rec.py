@@ -59,7 +59,8 @@ class LRDRec(SASRec):
             ``[N, T, F]``; None leaves time out.
 
     Raises:
-        ValueError: If the graph's DVAE reconstructs states of another size.
+        ValueError: If the graph's DVAE reconstructs states of another size, or if
+            ``newness`` is not in ``[0, 1)``.
     """
 
     num_pairs = 512

@@ -36,6 +36,9 @@ class Newcomers(nn.Module):
         graph: The item graph. Items that nobody has bought are always new; without any
             purchases to tell by, none is.
         share: Share of the other items that count as new in a step of training.
+
+    Raises:
+        ValueError: If the share is not in ``[0, 1)``.
     """
 
     known: Tensor
@@ -47,6 +50,10 @@ class Newcomers(nn.Module):
 
     def __init__(self, graph: LatentRelationGraph, share: float) -> None:
         super().__init__()
+        if not 0 <= share < 1:
+            raise ValueError(
+                f"'newness' needs to be at least 0 and less than 1 (got {share})"
+            )
         self.share = share
         self.bias = nn.Parameter(torch.zeros(()))
         self.strength = nn.Parameter(torch.zeros(len(graph.relations)))

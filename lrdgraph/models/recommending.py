@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
 from lrdgraph.evaluating import evaluating
-from lrdgraph.explain import contributions, explain
+from lrdgraph.explain import TELLING, contributions, explain
 from lrdgraph.typing import Recommendation
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ def _best(
         return best.values, best.indices
     value, item = scores.topk(min(_POOL * k, model.num_items))
     added = contributions(model, slots, item).amax(2)  # [B, P, R]
-    none = added.new_full((*item.shape, 1), 1e-12)  # wins where nothing is added
+    none = added.new_full((*item.shape, 1), TELLING)  # wins where less is added
     leading = torch.cat([none, added], dim=-1).argmax(-1)
     alike = F.one_hot(leading, 1 + added.size(-1)).cumsum(1)
     place = alike.gather(-1, leading.unsqueeze(-1)).squeeze(-1)  # among its like
@@ -252,7 +252,7 @@ def _table(
             "contribution": contribution.cpu().numpy(),
         }
     )
-    without = (contribution <= 0).cpu().numpy()
+    without = (contribution < TELLING).cpu().numpy()
     table.loc[without, ["because", "relation"]] = None
     table.loc[without, ["probability", "contribution"]] = np.nan
     return table

@@ -25,6 +25,12 @@ def make(share: float = 0.5) -> tuple[LatentRelationGraph, Newcomers]:
     return graph, newcomers
 
 
+@pytest.mark.parametrize("share", [-0.1, 1.0, 7.0, float("nan")])
+def test_a_share_that_is_none_is_refused(share: float):
+    with pytest.raises(ValueError, match=r"'newness' needs .* less than 1 \(got"):
+        make(share)
+
+
 def test_who_is_new_is_drawn_in_training_alone():
     never_bought = torch.arange(NUM_ITEMS) == NEW
     _, newcomers = make()

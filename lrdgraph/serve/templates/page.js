@@ -67,12 +67,11 @@
   }
 
   function recommendation(item) {
-    const telling = item.reasons.filter(({ contribution }) => contribution >= 0.005); // not "+0.00"
-    const reasons = telling.map(({ name, words, contribution }) => make("p", { class: "reason", title: words },
+    const reasons = item.reasons.map(({ name, words, contribution }) => make("p", { class: "reason", title: words },
       make("span", { class: "words" }, make("b", { text: name }), words.slice(name.length)),
       number(`+${contribution.toFixed(2)}`)));
     if (!reasons.length) {
-      const text = chosen.length ? "No relation leads here: it fits the whole history." : "Ranked by how many have bought it.";
+      const text = chosen.length ? "No relation leads here: it fits the whole history." : "Ranked by what others have bought.";
       reasons.push(make("p", { class: "reason", text }));
     }
     return make("li", {}, link(item), number(item.score.toFixed(2)), add(item), ...reasons);
