@@ -54,10 +54,14 @@ def run(page: str) -> tuple[dict[str, object], str]:
     names: dict[str, object] = {"__name__": "__main__"}
     everything = printed = ""
     torch.manual_seed(0)
-    for language, code in BLOCK.findall(text):
+    for block in BLOCK.finditer(text):
+        language, code = block.groups()
         if language == "python":
+            # Lines are the page's own, by which PyG looks up the source of a class.
+            above = "\n" * text.count("\n", 0, block.start(2))
+            program = compile(above + code, str(ROOT / page), "exec")
             with contextlib.redirect_stdout(io.StringIO()) as output:
-                exec(compile(code, page, "exec"), names)
+                exec(program, names)
             printed = output.getvalue()
             everything += printed
         elif language == "text":
