@@ -1,14 +1,24 @@
 """Pairing the items whose vectors point the same way."""
 
+from typing import TYPE_CHECKING
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import normalize
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import BaseTransform
 
+from lrdgraph.ragged import starts
 from lrdgraph.text.vectors import check_vectors
 
+if TYPE_CHECKING:
+    import faiss
+
 _ROWS = 256  # of the similarity matrix in memory at a time
+_BLOCK = 1 << 14  # rows or pairs of an approximate search in memory at a time
+_PER_CELL = 39  # rows that k-means needs and looks at for each cell
 
 
 class TextKNN(BaseTransform):
@@ -21,23 +31,39 @@ class TextKNN(BaseTransform):
     lower index are taken; cosines are compared to seven decimals, so that items of
     equal text are equally near.
 
-    The search is exact and takes ``O(N^2 C)`` time and ``O(N)`` memory for a fixed
-    number of rows at a time: seconds for ten thousand items. From about 10^5 items on,
-    an approximate index should take its place.
+    The exact search takes ``O(N^2 C)`` time and ``O(N)`` memory for a fixed number of
+    rows at a time: seconds for ten thousand items, many hours for a million. With
+    ``num_probes`` the items are sorted into ``4 sqrt(N)`` cells of k-means, and each is
+    compared with those of the cells nearest to it alone, which takes
+    ``O(num_probes sqrt(N) N C)``; of equally near items, any may be taken.
 
     Args:
         k: Number of neighbours (default: 20).
+        num_probes: Number of cells to search; None searches exactly. The more, the
+            fewer neighbours are missed. Needs the extra ``large`` (faiss).
+        max_in_degree: Number of items at most whose neighbour an item may be; those
+            that it is nearest to keep it. None for any number.
 
     Raises:
-        ValueError: If ``k < 1``, or if the items have no finite vectors ``[N, C]``.
+        ValueError: If ``k``, ``num_probes`` or ``max_in_degree`` is below 1, or if the
+            items have no finite vectors ``[N, C]``.
+        ImportError: If ``num_probes`` is given and faiss is not installed.
     """
 
-    def __init__(self, k: int = 20) -> None:
-        if k < 1:
-            raise ValueError(
-                f"'k' needs to be a positive integer in 'TextKNN' (got {k})"
-            )
-        self.k = k
+    def __init__(
+        self,
+        k: int = 20,
+        num_probes: int | None = None,
+        max_in_degree: int | None = None,
+    ) -> None:
+        given = {"k": k, "num_probes": num_probes, "max_in_degree": max_in_degree}
+        for name, value in given.items():
+            if value is not None and value < 1:
+                raise ValueError(
+                    f"{name!r} needs to be a positive integer in 'TextKNN' "
+                    f"(got {value})"
+                )
+        self.k, self.num_probes, self.max_in_degree = k, num_probes, max_in_degree
 
     def forward(self, data: HeteroData) -> HeteroData:
         """Returns the data with the relation; the given data is not changed."""
@@ -49,14 +75,27 @@ class TextKNN(BaseTransform):
             )
         x = check_vectors(items.x, items.id, "TextKNN")
         filled = x.abs().sum(dim=1).nonzero().flatten()
-        unit = normalize(x[filled].double(), eps=0.0)
-        edges = [_nearest(unit, first, self.k) for first in range(0, len(unit), _ROWS)]
-        places = torch.cat([filled.new_empty(2, 0), *edges], dim=1)
-        data["item", "text_knn", "item"].edge_index = filled[places]
+        pairs = filled[self._pairs(x[filled])]
+        if self.max_in_degree is not None:
+            pairs = _thin_out(pairs, x, self.max_in_degree)
+        data["item", "text_knn", "item"].edge_index = pairs
         return data
 
+    def _pairs(self, x: Tensor) -> Tensor:
+        """Each row with its nearest other ones, ``[2, E]``."""
+        if self.num_probes is not None and len(x) > 1:
+            return _near(normalize(x, eps=0.0).float().numpy(), self.k, self.num_probes)
+        unit = normalize(x.double(), eps=0.0)
+        edges = [_nearest(unit, first, self.k) for first in range(0, len(unit), _ROWS)]
+        return torch.cat([torch.empty(2, 0, dtype=torch.long), *edges], dim=1)
+
     def __repr__(self) -> str:
-        return f"TextKNN(k={self.k})"
+        options = "".join(
+            f", {name}={value}"
+            for name in ("num_probes", "max_in_degree")
+            if (value := getattr(self, name)) is not None
+        )
+        return f"TextKNN(k={self.k}{options})"
 
 
 def _nearest(unit: Tensor, first: int, k: int) -> Tensor:
@@ -69,3 +108,51 @@ def _nearest(unit: Tensor, first: int, k: int) -> Tensor:
     taken = nearer | (tied & (tied.cumsum(dim=1) <= room))
     source, target = (taken & similarity.isfinite()).nonzero(as_tuple=True)
     return torch.stack([source + first, target])
+
+
+def _near(unit: NDArray[np.float32], k: int, num_probes: int) -> Tensor:
+    """Like :func:`_nearest` for all rows, as far as the nearest cells tell."""
+    index = _cells(unit, num_probes)
+    found = []
+    for first in range(0, len(unit), _BLOCK):
+        rows = unit[first : first + _BLOCK]
+        _, target = index.search(rows, min(k + 1, len(unit)))
+        source = np.arange(first, first + len(rows))[:, None]
+        # The row itself may be missing among many equal ones; then the last one goes.
+        other = (target != source) & (target >= 0)
+        other &= other.cumsum(axis=1) <= k
+        row, _ = other.nonzero()
+        found.append(np.stack([first + row, target[other]]))
+    pairs = torch.from_numpy(np.concatenate(found, axis=1))
+    key = (pairs[0] * len(unit) + pairs[1]).sort().values
+    return torch.stack([key // len(unit), key % len(unit)])
+
+
+def _cells(unit: NDArray[np.float32], num_probes: int) -> "faiss.IndexIVFFlat":
+    """The rows sorted into cells of k-means, the same for the same rows."""
+    import faiss
+
+    num_cells = max(1, min(round(4 * len(unit) ** 0.5), len(unit) // _PER_CELL))
+    flat = faiss.IndexFlatIP(unit.shape[1])
+    index = faiss.IndexIVFFlat(
+        flat, unit.shape[1], num_cells, faiss.METRIC_INNER_PRODUCT
+    )
+    index.cp.seed, index.cp.min_points_per_centroid = 0, 1
+    index.cp.max_points_per_centroid = _PER_CELL
+    index.nprobe = min(num_probes, num_cells)
+    index.train(unit)
+    index.add(unit)
+    return index
+
+
+def _thin_out(pairs: Tensor, x: Tensor, most: int) -> Tensor:
+    """The pairs without those of a target beyond its ``most`` nearest sources."""
+    parts = [p.split(_BLOCK) for p in pairs]
+    cosine = torch.cat(
+        [torch.cosine_similarity(x[i], x[j]) for i, j in zip(*parts, strict=True)]
+    )
+    nearest_first = cosine.argsort(descending=True, stable=True)
+    by_target = nearest_first[pairs[1, nearest_first].argsort(stable=True)]
+    start = starts(pairs[1, by_target], len(x))
+    rank = torch.arange(len(by_target)) - start[pairs[1, by_target]]
+    return pairs[:, by_target[rank < most].sort().values]

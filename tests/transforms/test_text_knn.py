@@ -93,3 +93,62 @@ def test_k_and_repr():
     assert str(TextKNN()) == "TextKNN(k=20)"
     with pytest.raises(ValueError, match=r"'k' needs to be a positive integer.*got 0"):
         TextKNN(0)
+
+
+def clustered(num_items: int) -> Tensor:
+    """Vectors as those of a shop: in groups, some equal."""
+    generator = torch.Generator().manual_seed(0)
+    centre = torch.randn(num_items // 30, 16, generator=generator)
+    group = torch.randint(len(centre), (num_items,), generator=generator)
+    x = centre[group] + 0.5 * torch.randn(num_items, 16, generator=generator)
+    x[num_items // 2] = x[0]
+    return x
+
+
+def test_an_approximate_search_of_all_cells_is_exact():
+    pytest.importorskip("faiss")
+    x = torch.cat([clustered(900), torch.zeros(2, 16)])
+    assert pairs(TextKNN(5, num_probes=999)(make(x))) == naive(x, 5)
+
+
+def test_an_approximate_search_misses_little():
+    pytest.importorskip("faiss")
+    data = make(clustered(6000))
+    exact = set(pairs(TextKNN(10)(data)))
+    near = pairs(TextKNN(10, num_probes=10)(data))
+    assert near == sorted(set(near))
+    assert all(source != target for source, target in near)
+    assert len(exact.intersection(near)) > 0.95 * len(exact)
+    few = pairs(TextKNN(10, num_probes=1)(data))
+    assert len(exact.intersection(few)) < len(exact.intersection(near))
+    assert pairs(TextKNN(10, num_probes=10)(data)) == near
+
+
+@pytest.mark.parametrize("num_items", [0, 1, 2, 5])
+def test_an_approximate_search_of_hardly_any_items(num_items):
+    pytest.importorskip("faiss")
+    x = clustered(60)[:num_items]
+    assert pairs(TextKNN(3, num_probes=2)(make(x))) == naive(x, 3)
+
+
+def test_no_item_is_the_neighbour_of_too_many():
+    data = make(clustered(300))
+    every = pairs(TextKNN(8)(data))
+    x = data["item"].x.double()
+    kept = pairs(TextKNN(8, max_in_degree=9)(data))
+    expected = []
+    for item in range(300):
+        sources = [source for source, target in every if target == item]
+        cosine = {s: torch.cosine_similarity(x[s], x[item], dim=0) for s in sources}
+        nearest = sorted(sources, key=lambda s: (-round(float(cosine[s]), 6), s))[:9]
+        expected += [(source, item) for source in nearest]
+    assert len(expected) < len(every)
+    assert kept == sorted(expected)
+
+
+def test_what_the_approximate_search_needs():
+    wanted = r"'num_probes' needs to be a positive integer .*got 0"
+    with pytest.raises(ValueError, match=wanted):
+        TextKNN(num_probes=0)
+    options = "num_probes=8, max_in_degree=200"
+    assert str(TextKNN(20, 8, 200)) == f"TextKNN(k=20, {options})"
