@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
@@ -19,6 +21,10 @@ class WeightAverage(Callback):
     ``WeightAveraging`` averages or copies all buffers at each step, too: here they are
     the whole graph, and do not change.
 
+    Of a table with a sparse gradient, rows are averaged when they are touched: as long
+    as a row does not change, its average moves towards it by a known power of
+    :math:`\beta`, which is made up for at once.
+
     Checkpoints hold the average as ``state_dict``, and the weights to go on with as
     state of this callback.
 
@@ -31,6 +37,8 @@ class WeightAverage(Callback):
         self.num_steps = 0
         self.average: list[Tensor] = []
         self._weights: list[Tensor] = []  # to go on with, from a checkpoint
+        self._now = 0.0  # logarithm of how much is left of the last average of all rows
+        self._clock: dict[int, Tensor] = {}  # the same, when each row was averaged last
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start from the weights that there are."""
@@ -39,6 +47,31 @@ class WeightAverage(Callback):
             pl_module.parameters(), self._weights, strict=False
         ):
             parameter.data.copy_(weight)
+        self._now, self._clock = 0.0, {}
+
+    def on_before_optimizer_step(
+        self, trainer: Trainer, pl_module: LightningModule, *optimizer: Any
+    ) -> None:
+        """Let the average of rows that are going to change catch up with them."""
+        for place, parameter in enumerate(pl_module.parameters()):
+            if parameter.grad is not None and parameter.grad.is_sparse:
+                clock = torch.full_like(parameter[:, 0], self._now, dtype=torch.double)
+                self._clock.setdefault(place, clock)
+                self._catch_up(place, parameter, _rows(parameter))
+
+    @torch.no_grad()
+    def _catch_up(self, place: int, table: Tensor, row: Tensor) -> None:
+        left = (self._now - self._clock[place][row]).exp().float().unsqueeze(1)
+        weight = table[row]
+        self.average[place][row] = weight + left * (self.average[place][row] - weight)
+        self._clock[place][row] = self._now
+
+    def _catch_up_all(self, module: LightningModule) -> None:
+        for place, parameter in enumerate(module.parameters()):
+            if place in self._clock:
+                self._catch_up(place, parameter, torch.arange(len(parameter)))
+                self._clock[place].zero_()
+        self._now = 0.0
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, *step: Any
@@ -46,17 +79,26 @@ class WeightAverage(Callback):
         """Move the average towards the weights."""
         self.num_steps += 1
         decay = min(self.decay, self.num_steps / (self.num_steps + 9))
-        for average, parameter in zip(
-            self.average, pl_module.parameters(), strict=True
-        ):
-            average.lerp_(parameter.detach(), 1 - decay)
+        self._now += math.log(decay)
+        for place, parameter in enumerate(pl_module.parameters()):
+            average, weight = self.average[place], parameter.detach()
+            if place not in self._clock:
+                average.lerp_(weight, 1 - decay)
+            elif parameter.grad is not None:
+                row = _rows(parameter)
+                average[row] = average[row].lerp(weight[row], 1 - decay)
+                self._clock[place][row] = self._now
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Let the average be validated."""
         if trainer.state.fn == TrainerFn.FITTING:
+            self._catch_up_all(pl_module)
             self._swap(pl_module)
 
-    on_validation_end = on_validation_start
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Go on with the weights."""
+        if trainer.state.fn == TrainerFn.FITTING:
+            self._swap(pl_module)
 
     def _swap(self, module: LightningModule) -> None:
         for place, parameter in enumerate(module.parameters()):
@@ -66,6 +108,7 @@ class WeightAverage(Callback):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Put the average where the weights are looked for."""
+        self._catch_up_all(pl_module)
         names = [name for name, _ in pl_module.named_parameters()]
         averages = dict(zip(names, self.average, strict=True))
         checkpoint["state_dict"] = {**checkpoint["state_dict"], **averages}
@@ -84,3 +127,9 @@ class WeightAverage(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on counting."""
         self.num_steps = state_dict["num_steps"]
+
+
+def _rows(table: Tensor) -> Tensor:
+    """The rows that a sparse gradient touches."""
+    assert table.grad is not None
+    return table.grad.coalesce().indices()[0]

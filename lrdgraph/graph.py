@@ -13,7 +13,7 @@ from lrdgraph.candidates import Candidates, unite
 from lrdgraph.objectives import make_dvae
 from lrdgraph.ragged import distinct, ragged_arange
 from lrdgraph.text.vector_step import VectorStep
-from lrdgraph.typing import NONE, TRANSITION, PairEvidence, TypedEdges
+from lrdgraph.typing import NONE, TRANSITION, PairDraw, PairEvidence, TypedEdges
 
 
 class LatentRelationGraph(nn.Module):
@@ -169,23 +169,29 @@ class LatentRelationGraph(nn.Module):
         item, pair = distinct(self.edge_index[:, edge_id], self.num_items)
         return self.dvae.posterior(self.dvae.roles(self.x[item]), pair)
 
+    def draw_pairs(self, num_pairs: int) -> PairDraw:
+        """Pairs to learn relations from, and a quarter as many negative items."""
+        edge_id = self.sample_pairs(num_pairs)
+        negatives = (num_pairs // 4,)
+        sampled = torch.randint(self.num_items, negatives, device=edge_id.device)
+        return PairDraw(edge_id, self.edge_index[:, edge_id], sampled)
+
     def relation_losses(
-        self, states: Tensor | None, num_pairs: int
+        self, states: Tensor | None, drawn: PairDraw
     ) -> dict[str, Tensor]:
-        """The losses of discovery on sampled pairs, by name.
+        """The losses of discovery on drawn pairs, by name.
 
         Args:
-            states: Item states to reconstruct, ``[N, C]``; None without a recommender.
-            num_pairs: Number of pairs, a quarter of it that of negative items.
+            states: Item states to reconstruct, ``[n, C]``, in whose places the pairs
+                are given; None without a recommender.
+            drawn: What :meth:`draw_pairs` gave.
         """
-        edge_id = self.sample_pairs(num_pairs)
-        edge_index = self.edge_index[:, edge_id]
+        edge_index = self.edge_index[:, drawn.edge_id]
         item, pair = distinct(edge_index, self.num_items)
         x = self.dvae.without_some_features(self.x[item])
         posterior = self.dvae.posterior(self.dvae.roles(x), pair)
-        sampled = torch.randint(self.num_items, (num_pairs // 4,), device=x.device)
-        lags, chance = self.lags[edge_id], self.chance[edge_index[1]]
-        pairs = PairEvidence(edge_index, lags, chance, sampled)
+        lags, chance = self.lags[drawn.edge_id], self.chance[edge_index[1]]
+        pairs = PairEvidence(drawn.edge_index, lags, chance, drawn.negatives)
         return {
             "relation": self.dvae.relation_loss(posterior, states, pairs),
             "confidence": self.dvae.confidence_loss(posterior),

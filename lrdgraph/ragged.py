@@ -34,6 +34,26 @@ def starts(owner: Tensor, size: int) -> Tensor:
     return torch.cat([count.new_zeros(1), count.cumsum(0)])
 
 
+def relabel(size: int, *index: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """The different indices below ``size`` of some tensors, and each in their places.
+
+    Args:
+        size: What all of them are below, but for ``size`` itself, which is padding and
+            becomes the number ``n`` of different ones.
+        *index: Indices of any shape.
+
+    Returns:
+        The indices ``[n]``, ascending, and the tensors with their places.
+    """
+    present = torch.zeros(size + 1, dtype=torch.bool, device=index[0].device)
+    for one in index:
+        present[one.flatten()] = True
+    present[size] = False
+    place = present.cumsum(0) - 1
+    place[size] += 1
+    return present.nonzero().squeeze(-1), [place[one] for one in index]
+
+
 def distinct(index: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """:meth:`torch.Tensor.unique` of indices below ``size``, with the inverse.
 

@@ -18,6 +18,7 @@ from lrdgraph.data.sequences import Question
 from lrdgraph.health import health
 from lrdgraph.metrics import rank_among, rank_of_target, ranking_metrics
 from lrdgraph.models import RCF, LRDRec, Popularity, SASRec
+from lrdgraph.optimizing import RowAdamW
 from lrdgraph.resuming import RandomState, WholeCheckpoints
 from lrdgraph.typing import Batch
 
@@ -95,7 +96,7 @@ class NextItem(LightningModule):
             "dvae": {"lr": self.dvae_lr, "weight_decay": self.dvae_weight_decay},
             "rest": {},
         }
-        return torch.optim.AdamW(
+        return RowAdamW(
             [
                 {"params": group, **options[name]}
                 for name, group in groups.items()

@@ -51,6 +51,18 @@ class PairEvidence(NamedTuple):
     negatives: Tensor
 
 
+class PairDraw(NamedTuple):
+    """Pairs drawn to learn relations from, and items to compare with.
+
+    Shapes: ``edge_id [E]`` (places in the graph), ``edge_index [2, E]`` and
+    ``negatives [S]`` (rows of the item states).
+    """
+
+    edge_id: Tensor
+    edge_index: Tensor
+    negatives: Tensor
+
+
 class Rows(NamedTuple):
     """The positions of a batch to predict after: ``batch [P]`` and ``slot [P]``."""
 

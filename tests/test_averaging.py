@@ -96,3 +96,41 @@ def test_item_states_that_are_a_parameter_stay_one_of_the_model(shop, tmp_path):
     trainer = make_trainer(tmp_path, max_epochs=3, progress=False)
     trainer.fit(task, SequenceDataModule(shop))
     assert [name for name, _ in task.named_parameters()] == before
+
+
+class Table(Line):
+    """Two rows at most are touched in a step, by a sparse gradient or a dense one."""
+
+    def __init__(self, sparse: bool) -> None:
+        super().__init__()
+        self.table = nn.Embedding(5, 2, sparse=sparse)
+
+    def training_step(self, batch, batch_idx):
+        step = len(self.trained)
+        rows = torch.tensor([step % 5, (step * step) % 3])
+        return super().training_step(batch, batch_idx) + self.table(rows).square().sum()
+
+    def validation_step(self, batch, batch_idx):
+        self.validated.append(self.table.weight.detach().clone())
+
+
+def test_rows_that_are_touched_rarely_are_averaged_as_all_others(tmp_path):
+    seen = []
+    for sparse in (True, False):
+        torch.manual_seed(0)
+        table, callback = Table(sparse), WeightAverage(0.7)
+        trainer = Trainer(
+            max_epochs=4,
+            callbacks=[callback],
+            default_root_dir=tmp_path,
+            num_sanity_val_steps=0,
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            enable_checkpointing=False,
+            devices=1,
+        )
+        trainer.fit(table, batches(7), batches(1))
+        seen.append(torch.stack(table.validated))
+    assert torch.allclose(*seen, atol=1e-6)
+    assert not torch.allclose(seen[0][0], seen[0][3])

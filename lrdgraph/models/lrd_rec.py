@@ -9,12 +9,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lrdgraph import pretrained
+from lrdgraph.evaluating import evaluating
 from lrdgraph.graph import LatentRelationGraph
-from lrdgraph.models import carry_over, recommending
+from lrdgraph.models import carry_over, large, recommending
 from lrdgraph.models.newcomers import Newcomers
 from lrdgraph.models.sasrec import SASRec
+from lrdgraph.nn import sampled
 from lrdgraph.nn.conv.soft_rgcn_conv import SoftRGCNConv
 from lrdgraph.nn.conv.typed_mean import FrozenTypedMean
+from lrdgraph.nn.sampled import Asked, Common, Reach, find, steps
 from lrdgraph.nn.scoring import (
     Messages,
     Paths,
@@ -22,7 +25,9 @@ from lrdgraph.nn.scoring import (
     own_transitions,
 )
 from lrdgraph.ragged import distinct
-from lrdgraph.typing import TRANSITION, Batch, TypedEdges
+from lrdgraph.typing import TRANSITION, Batch, PairDraw, TypedEdges
+
+_EDGES = 1 << 20  # that are typed at a time
 
 
 class LRDRec(SASRec):
@@ -55,6 +60,8 @@ class LRDRec(SASRec):
             all relations are used, and what belongs together is split over them.
         newness: Share of the items that count as new in each step of training, so that
             items can arrive later; see :class:`~lrdgraph.models.newcomers.Newcomers`.
+        num_negatives: Number of items that stand for a large catalogue in each step of
+            training; see :class:`SASRec`.
         trend: What :class:`~lrdgraph.transforms.Trends` found, with shape
             ``[N, T, F]``; None leaves time out.
 
@@ -81,6 +88,7 @@ class LRDRec(SASRec):
         confidence_weight: float = 0.0,
         spread_weight: float = 0.0,
         newness: float = 0.1,
+        num_negatives: int | None = None,
         trend: Tensor | None = None,
     ) -> None:
         super().__init__(
@@ -92,6 +100,7 @@ class LRDRec(SASRec):
             encoder=encoder,
             x=graph.x,
             trend=trend,
+            num_negatives=num_negatives,
         )
         self.graph = graph
         _check_channels(graph, hidden_channels)
@@ -107,6 +116,7 @@ class LRDRec(SASRec):
             "confidence_weight": confidence_weight,
             "spread_weight": spread_weight,
             "newness": newness,
+            "num_negatives": num_negatives,
         }
         self.relation_weight = relation_weight
         self.presence_weight = presence_weight
@@ -132,13 +142,15 @@ class LRDRec(SASRec):
         interaction could not be taken back where that interaction is predicted.
         """
         static = self.graph.static.nonzero().squeeze(-1)
-        edge_index, weight = self.graph(static)
-        weight = weight[:, self._convolved]
+        parts = [self.graph(part) for part in static.split(_EDGES)]
+        weight = torch.cat([part.weight[:, self._convolved] for part in parts])
+        edge_index = self.graph.edge_index[:, static]
         return FrozenTypedMean(edge_index, weight, self.num_items)
 
-    def item_ids(self) -> Tensor:
-        """Embedding of every id, lent by others to new items, ``[N, C]``."""
-        return self.newcomers.ids(self.id.weight)
+    def item_ids(self, item: Tensor | None = None) -> Tensor:
+        """Embedding of ids, lent by others to new items; see :class:`SASRec`."""
+        look_up = super().item_ids
+        return self.newcomers.ids(look_up(item), look_up, item)
 
     def item_bias(self) -> Tensor:
         """Bias of every item, the same for all new ones, with shape ``[N]``."""
@@ -153,18 +165,42 @@ class LRDRec(SASRec):
         edges: TypedEdges = self.newcomers(self.graph(edge_id))
         return edges
 
-    def item_states(self) -> Tensor:
-        """State of every item, with shape ``[N, C]``."""
-        states = super().item_states()
+    def item_states(self, item: Tensor | None = None) -> Tensor:
+        """State of items ``[n]``, or of all, with shape ``[n, C]``."""
+        states = super().item_states(item)
         if not len(self.convs):
             return states
         kept = self._typed_mean if self.training else None
         typed_mean = kept or self.type_edges()
         self._typed_mean = typed_mean if self.training else None
-        for conv in self.convs:
-            assert isinstance(conv, SoftRGCNConv)
+        if item is not None:
+            return self._some_states(states, item, typed_mean)
+        for conv in self._convs():
             states = states + F.gelu(conv.frozen(states, typed_mean))
         return states
+
+    def _convs(self) -> list[SoftRGCNConv]:
+        return [conv for conv in self.convs if isinstance(conv, SoftRGCNConv)]
+
+    def _some_states(
+        self, states: Tensor, item: Tensor, typed_mean: FrozenTypedMean
+    ) -> Tensor:
+        """States that hear what neighbours said when edges were typed."""
+        if not typed_mean.said:
+            typed_mean.said = self._what_all_say(typed_mean)
+        for conv, said in zip(self._convs(), typed_mean.said, strict=True):
+            means = typed_mean.rows(item, said)
+            states = states + F.gelu(conv.mixed(states, means))
+        return states
+
+    @torch.no_grad()
+    def _what_all_say(self, typed_mean: FrozenTypedMean) -> list[Tensor]:
+        """States of all items that each convolution hears, ``[N, C]``."""
+        with evaluating(self):
+            said = [super().item_states()]
+            for conv in self._convs()[:-1]:
+                said.append(said[-1] + F.gelu(conv.frozen(said[-1], typed_mean)))
+        return said
 
     def messages(self, paths: Paths, target: Tensor | None = None) -> list[Messages]:
         """What the typed edges of the history add; see :meth:`SASRec.messages`.
@@ -183,7 +219,9 @@ class LRDRec(SASRec):
     def _own_evidence(self, paths: Paths, target: Tensor) -> Messages:
         """The (negative) share that each row's own interaction has in its target."""
         goal = target[paths.row]
-        edge_id = self.graph.find(paths.item, goal)
+        return self._own_share(paths, goal, self.graph.find(paths.item, goal))
+
+    def _own_share(self, paths: Paths, goal: Tensor, edge_id: Tensor) -> Messages:
         new = self.newcomers.new
         counted = (edge_id >= 0) & ~new[paths.item] & ~new[goal]
         path = counted.nonzero().squeeze(-1)
@@ -196,6 +234,37 @@ class LRDRec(SASRec):
             paths.row[path], goal[path], gate[paths.distance[path]] * change
         )
 
+    def reach(self, asked: Asked, common: Common) -> Reach:
+        """Items next to histories, to be compared with in training."""
+        return sampled.reach(self.graph, asked, common)
+
+    def with_messages(
+        self, own: Tensor, near: Tensor, asked: Asked, reach: Reach | None
+    ) -> tuple[Tensor, Tensor]:
+        """Add what comes along the typed edges; see :meth:`SASRec.with_messages`."""
+        assert reach is not None
+        step = steps(reach, asked.rows, asked.history.size(1))
+        pair = reach.pair[step.edge]
+        goal = asked.rows.batch * self.num_items + asked.target
+        wins = pair == find(reach.key, goal)[step.row]
+        column = torch.where(wins, 0, 1 + reach.columns(self.num_items)[pair])
+        kept = (wins | (column > 0)).nonzero().squeeze(-1)
+        table = self.edges(reach.edge_id).weight @ self.scorer.gates()  # [K, L]
+        cell = step.edge * table.size(1) + step.distance
+        value = table.flatten().index_select(0, cell[kept])
+        width = 1 + near.size(1)
+        place = (step.row * width + column)[kept]
+        added = own.new_zeros(own.numel() * width).index_add(0, place, value)
+        if TRANSITION in self.graph.relations:
+            edge = step.edge[wins]
+            item = asked.history[reach.window, reach.slot][edge]
+            paths = Paths(step.row[wins], item, step.distance[wins])
+            target = asked.target[paths.row]
+            row, _, value = self._own_share(paths, target, reach.edge_id[edge])
+            added = added.index_add(0, row * width, value)
+        added = added.view(-1, width)
+        return own + added[:, 0], near + added[:, 1:]
+
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Losses of a training batch; their sum is to be minimised.
 
@@ -204,10 +273,14 @@ class LRDRec(SASRec):
             :meth:`LatentRelationGraph.relation_losses` that have weight.
         """
         self.newcomers.draw()
-        states = self.item_states()
-        losses = {"next_item": self._next_item_loss(states, batch)}
-        if self.graph.num_latent:
-            found = self.graph.relation_losses(states, self.num_pairs)
+        if self.num_negatives:
+            loss, states, pairs = large.next_item_loss(self, batch, self._pairs())
+        else:
+            states = self.item_states()
+            loss, pairs = self._next_item_loss(states, batch), self._pairs()
+        losses = {"next_item": loss}
+        if pairs is not None:
+            found = self.graph.relation_losses(states, pairs)
             weights = {
                 "relation": self.relation_weight,
                 "presence": self.presence_weight,
@@ -216,6 +289,10 @@ class LRDRec(SASRec):
             }
             losses |= {name: w * found[name] for name, w in weights.items() if w}
         return losses
+
+    def _pairs(self) -> PairDraw | None:
+        latent = self.graph.num_latent
+        return self.graph.draw_pairs(self.num_pairs) if latent else None
 
     # In a user's hands: functions of a model, as methods.
     recommend = recommending.recommend

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
@@ -79,15 +81,27 @@ class Newcomers(nn.Module):
         """Which items count as new, with shape ``[N]``."""
         return ~self.known | self.drawn if self.training else ~self.known
 
-    def ids(self, ids: Tensor) -> Tensor:
-        """Id embeddings ``[N, C]``, those of new items lent by others."""
-        new = self.new.nonzero().squeeze(-1)
-        first = self.start[new]
-        owner, place = ragged_arange(first, self.start[new + 1] - first)
+    def ids(
+        self,
+        ids: Tensor,
+        look_up: Callable[[Tensor], Tensor],
+        item: Tensor | None = None,
+    ) -> Tensor:
+        """Id embeddings, those of new items lent by others.
+
+        Args:
+            ids: Embeddings of ``item``, with shape ``[n, C]``.
+            look_up: From items ``[M]`` to their embeddings, ``[M, C]``.
+            item: Item indices with shape ``[n]``; None for all.
+        """
+        new = (self.new if item is None else self.new[item]).nonzero().squeeze(-1)
+        who = new if item is None else item[new]
+        first = self.start[who]
+        owner, place = ragged_arange(first, self.start[who + 1] - first)
         closeness = self.closeness[place]
         total = closeness.new_zeros(len(new)).index_add_(0, owner, closeness)
         weight = (closeness / total[owner]).unsqueeze(1)
-        lent = weight * ids.index_select(0, self.lender[place])
+        lent = weight * look_up(self.lender[place])
         nothing = ids.new_zeros(len(new), ids.size(1))
         return ids.index_copy(0, new, nothing.index_add(0, owner, lent))
 

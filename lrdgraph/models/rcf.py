@@ -274,7 +274,8 @@ class RCF(nn.Module):
                 first=self.first_reconstructed,
             )
             return {"relation": self.relation_weight * found}
-        losses = self.graph.relation_losses(states[: self.num_items], self.num_pairs)
+        pairs = self.graph.draw_pairs(self.num_pairs)
+        losses = self.graph.relation_losses(states[: self.num_items], pairs)
         weights = {"relation": self.relation_weight, "presence": self.presence_weight}
         return {name: w * losses[name] for name, w in weights.items() if w}
 

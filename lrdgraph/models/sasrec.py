@@ -6,8 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lrdgraph.models import large
 from lrdgraph.nn.cross_entropy import catalogue_cross_entropy
 from lrdgraph.nn.encoder import make_encoder
+from lrdgraph.nn.sampled import Asked, Common, Reach
 from lrdgraph.nn.scoring import Messages, Paths, history_paths, last_rows
 from lrdgraph.nn.trend import TrendBias
 from lrdgraph.typing import Batch, Rows
@@ -39,6 +41,12 @@ class SASRec(nn.Module):
         x: Item text vectors with shape ``[N, C_text]``; None uses ids alone.
         trend: What :class:`~lrdgraph.transforms.Trends` found, with shape
             ``[N, T, F]``; None leaves time out.
+        num_negatives: Number of items, drawn anew in each step of training, that stand
+            for the catalogue in the softmax, so that a step costs what they and the
+            batch need (see :mod:`lrdgraph.models.large`); None compares with all items.
+
+    Raises:
+        ValueError: If ``num_negatives`` is below 1, or given beside ``trend``.
     """
 
     x: Tensor | None
@@ -54,10 +62,13 @@ class SASRec(nn.Module):
         encoder: str = "transformer",
         x: Tensor | None = None,
         trend: Tensor | None = None,
+        num_negatives: int | None = None,
     ) -> None:
         super().__init__()
+        _check_negatives(num_negatives, trend)
         self.num_items, self.max_length = num_items, max_length
-        self.id = nn.Embedding(num_items, hidden_channels)
+        self.num_negatives = num_negatives
+        self.id = nn.Embedding(num_items, hidden_channels, sparse=bool(num_negatives))
         nn.init.normal_(self.id.weight, std=0.1)
         self.bias = nn.Parameter(torch.zeros(num_items))
         self.encoder = make_encoder(
@@ -73,9 +84,10 @@ class SASRec(nn.Module):
                 nn.Linear(2 * hidden_channels, hidden_channels),
             )
 
-    def item_ids(self) -> Tensor:
-        """Embedding of the id of every item, with shape ``[N, C]``."""
-        return self.id.weight
+    def item_ids(self, item: Tensor | None = None) -> Tensor:
+        """Embedding of the ids of items ``[n]``, or of all, with shape ``[n, C]``."""
+        ids: Tensor = self.id.weight if item is None else self.id(item)
+        return ids
 
     def item_bias(self) -> Tensor:
         """Bias of every item, with shape ``[N]``."""
@@ -87,19 +99,23 @@ class SASRec(nn.Module):
         bias: Tensor = self.trend(periods)
         return bias
 
-    def item_states(self) -> Tensor:
-        """State of every item, with shape ``[N, C]``."""
+    def item_states(self, item: Tensor | None = None) -> Tensor:
+        """State of items ``[n]``, or of all, with shape ``[n, C]``."""
         if self.x is None:
-            return self.item_ids()
-        states: Tensor = self.item_ids() + self.text(self.x)
+            return self.item_ids(item)
+        x = self.x if item is None else self.x[item]
+        states: Tensor = self.item_ids(item) + self.text(x)
         return states
 
     def user_states(
         self, states: Tensor, history: Tensor, history_time: Tensor | None = None
     ) -> Tensor:
-        """State after each slot of ``history [B, L]``, with shape ``[B, L, C]``."""
+        """State after each slot of ``history [B, L]``, with shape ``[B, L, C]``.
+
+        The history says which of the ``states`` it means; their number is padding.
+        """
         padded = F.pad(states, (0, 0, 0, 1))  # [N + 1, C]
-        shown, mask = F.embedding(history, padded), history < self.num_items
+        shown, mask = F.embedding(history, padded), history < len(states)
         users: Tensor = self.encoder(shown, mask, history_time)
         return users
 
@@ -190,10 +206,22 @@ class SASRec(nn.Module):
         Returns:
             ``{'next_item': ...}``, cross-entropy in nats, mean over positions.
         """
+        if self.num_negatives:
+            return {"next_item": large.next_item_loss(self, batch)[0]}
         return {"next_item": self._next_item_loss(self.item_states(), batch)}
 
+    def reach(self, asked: Asked, common: Common) -> Reach | None:
+        """Items next to histories, to be compared with in training: none here."""
+        return None
+
+    def with_messages(
+        self, own: Tensor, near: Tensor, asked: Asked, reach: Reach | None
+    ) -> tuple[Tensor, Tensor]:
+        """Scores of targets ``[P]`` and items near ``[P, M]``, with what is added."""
+        return own, near
+
     def _next_item_loss(self, states: Tensor, batch: Batch) -> Tensor:
-        history, rows, target = self._training_rows(batch)
+        history, rows, target = self.training_rows(batch)
         paths = history_paths(history, rows, self.num_items)
         users = self.user_states(states, history, batch["history_time"])
         users = users[rows.batch, rows.slot]
@@ -206,7 +234,7 @@ class SASRec(nn.Module):
         total = catalogue_cross_entropy(users, items.t(), bias, messages, target)
         return total / max(target.numel(), 1)  # a batch may hold nothing but repeats
 
-    def _training_rows(self, batch: Batch) -> tuple[Tensor, Rows, Tensor]:
+    def training_rows(self, batch: Batch) -> tuple[Tensor, Rows, Tensor]:
         """History, the rows that have a new item as target, and those targets."""
         history, target = batch["history"], batch["target"]
         earlier = torch.ones(history.size(1), history.size(1), dtype=torch.bool).tril()
@@ -214,3 +242,17 @@ class SASRec(nn.Module):
         repeated = (same & earlier.to(history.device)).any(-1)
         rows = Rows(*((target < self.num_items) & ~repeated).nonzero(as_tuple=True))
         return history, rows, target[rows.batch, rows.slot]
+
+
+def _check_negatives(num_negatives: int | None, trend: Tensor | None) -> None:
+    if num_negatives is None:
+        return
+    if num_negatives < 1:
+        raise ValueError(
+            f"'num_negatives' needs to be a positive integer (got {num_negatives})"
+        )
+    if trend is not None:
+        raise ValueError(
+            "'trend' needs the softmax over the whole catalogue (got 'num_negatives' "
+            f"{num_negatives}, too): give one of them"
+        )

@@ -50,7 +50,7 @@ def test_who_is_new_is_drawn_in_training_alone():
 def test_ids_are_lent_by_known_items_near_in_text():
     graph, newcomers = make()
     ids = torch.randn(NUM_ITEMS, 4)
-    found = newcomers.ids(ids)
+    found = newcomers.ids(ids, ids.__getitem__)
     assert found[:NEW].equal(ids[:NEW])
     column = graph.relations.index("text_knn")
     near = [n for n in range(NEW) if graph.find(*torch.tensor([[NEW], [n]])) >= 0]
@@ -89,8 +89,9 @@ def test_without_purchases_nothing_is_new_and_without_texts_nothing_is_lent():
     data = make_shop(HISTORIES, NUM_ITEMS, {"bought": [(0, 5), (5, 1)]})
     unsplit = Newcomers(LatentRelationGraph(data, 0), 0.1)
     assert not unsplit.new.any()
+    ones = torch.ones(NUM_ITEMS, 4)
     for step in (LeaveOneOut(), Transitions()):
         data = step(data)
         split = Newcomers(LatentRelationGraph(data, 0), 0.1)
         assert split.new.nonzero().tolist() == [[NEW]]
-        assert not split.ids(torch.ones(NUM_ITEMS, 4))[NEW].any()
+        assert not split.ids(ones, ones.__getitem__)[NEW].any()

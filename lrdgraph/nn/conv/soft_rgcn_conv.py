@@ -61,7 +61,10 @@ class SoftRGCNConv(nn.Module):
         Returns:
             New item states, with shape ``[N, out_channels]``.
         """
-        means = typed_mean(x, edge_index, edge_weight)
+        return self.mixed(x, typed_mean(x, edge_index, edge_weight))
+
+    def mixed(self, x: Tensor, means: Tensor) -> Tensor:
+        """States ``x [N, in_channels]``, with means ``[R, N, in_channels]``."""
         return self._combine(x, torch.einsum("rb,rnc->bnc", self.comp, means))
 
     def frozen(self, x: Tensor, mean: FrozenTypedMean) -> Tensor:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import warnings
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch_geometric.utils import scatter
+
+from lrdgraph.ragged import ragged_arange
 
 
 def mean_weight(edge_index: Tensor, edge_weight: Tensor, num_items: int) -> Tensor:
@@ -52,6 +55,10 @@ class FrozenTypedMean:
         edge_weight: Weight of each relation on each edge, with shape ``[E, R]``.
         num_items: Number of items ``N``.
         min_share: Shares below are dropped (soft types leave many tiny ones).
+
+    Attributes:
+        said: States of all items, ``[N, C]`` for each convolution, which :meth:`rows`
+            of some may hear; kept here as long as the edges' types are.
     """
 
     def __init__(
@@ -74,6 +81,23 @@ class FrozenTypedMean:
         self.share = share[edge]
         source, target = edge_index[:, edge]
         self.back = _csr(source, target, self.share.sum(1), [num_items, num_items])
+        self.said: list[Tensor] = []
+
+    def rows(self, item: Tensor, x: Tensor) -> Tensor:
+        """Means of states ``x [N, C]`` at some items ``[n]`` alone, ``[R, n, C]``."""
+        num_items = x.size(0)
+        start = self.forth.crow_indices()
+        relation = torch.arange((start.numel() - 1) // num_items, device=item.device)
+        row = (relation.unsqueeze(1) * num_items + item).flatten()
+        length = start[row + 1] - start[row]
+        _, place = ragged_arange(start[row], length)
+        part = _sparse(
+            F.pad(length.cumsum(0), (1, 0)),
+            self.forth.col_indices()[place],
+            self.forth.values()[place],
+            [row.numel(), num_items],
+        )
+        return (part @ x).view(relation.numel(), item.numel(), x.size(1))
 
     def __call__(self, x: Tensor, comp: Tensor) -> Tensor:
         """Means of states ``x [N, C]``, mixed by ``comp [R, B]``, ``[B, N, C]``."""

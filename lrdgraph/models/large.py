@@ -1,0 +1,117 @@
+"""Training on a large catalogue: a step looks at what its batch touches, and no more.
+
+Three parts of a step of :class:`~lrdgraph.models.SASRec` and
+:class:`~lrdgraph.models.LRDRec` grow with the catalogue: the states of all items, their
+scores, and the relations of all pairs that leave a history. With ``num_negatives``
+
+- scores are those of the items bought next, of that many items drawn from the whole
+  catalogue, and of some 64 drawn next to each history, of which a softmax over all
+  items is estimated (:func:`~lrdgraph.nn.sampled.sampled_cross_entropy`);
+- relations are those of pairs between the history and these;
+- states are those of items that occur in any of this. What convolutions hear from
+  neighbours is what these said when edges were typed last, without a gradient (the
+  historical embeddings of "GNNAutoScale", Fey et al., ICML 2021);
+- the gradient of id embeddings is sparse, for :class:`~lrdgraph.optimizing.RowAdamW`.
+
+Evaluation and recommendation rank the whole catalogue, as ever.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lrdgraph.nn.sampled import (
+    Asked,
+    Common,
+    Reach,
+    draw_common,
+    sampled_cross_entropy,
+)
+from lrdgraph.ragged import relabel
+from lrdgraph.typing import Batch, PairDraw, Rows
+
+if TYPE_CHECKING:
+    from lrdgraph.models.sasrec import SASRec
+
+_NEVER = -1e4  # a score that has no share in a softmax
+
+
+def next_item_loss(
+    model: SASRec, batch: Batch, pairs: PairDraw | None = None
+) -> tuple[Tensor, Tensor, PairDraw | None]:
+    """Estimate the loss of the next item.
+
+    Args:
+        model: The model, with ``num_negatives``.
+        batch: A training batch.
+        pairs: Pairs to learn relations from, whose items are wanted, too.
+
+    Returns:
+        Cross-entropy in nats, mean over positions; the states of all items in play,
+        ``[n, C]``; and the pairs in their places.
+    """
+    asked = Asked(*model.training_rows(batch), model.num_items)
+    common = draw_common(model.num_items, model.num_negatives or 0, asked.target.device)
+    reach = model.reach(asked, common)
+    near = asked.history[:, :0] if reach is None else reach.near(model.num_items)
+    index = [asked.history, asked.target, common.item, near]
+    index += [] if pairs is None else [pairs.edge_index, pairs.negatives]
+    item, place = relabel(model.num_items, *index)
+    states, bias = model.item_states(item), model.item_bias()[item]
+    users = model.user_states(states, place[0], batch["history_time"])
+    own, of_common, of_near = _scores(users, asked.rows, states, bias, place[1:4])
+    own, of_near = model.with_messages(own, of_near, asked, reach)
+    of_common = of_common.masked_fill(_no_candidate(asked, common, reach), _NEVER)
+    of_near = of_near.masked_fill(_seen(asked, near), _NEVER)
+    rate = torch.ones_like(own) if reach is None else reach.rate[asked.rows.batch]
+    loss = sampled_cross_entropy(own, of_common, of_near, common.rate, rate)
+    found = pairs and pairs._replace(edge_index=place[4], negatives=place[5])
+    return loss / max(len(rate), 1), states, found
+
+
+def _scores(
+    users: Tensor, rows: Rows, states: Tensor, bias: Tensor, place: list[Tensor]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Scores of targets ``[P]``, common items ``[P, S]`` and those near ``[P, M]``."""
+    target, common, near = place
+    next_to = F.embedding(near, F.pad(states, (0, 0, 0, 1)))  # [B, M, C]
+    of_near = users @ next_to.mT + F.pad(bias, (0, 1))[near].unsqueeze(1)  # [B, L, M]
+    user = users[rows.batch, rows.slot]
+    own = (user * states.index_select(0, target)).sum(1) + bias[target]
+    of_common = torch.addmm(bias[common], user, states.index_select(0, common).t())
+    return own, of_common, of_near[rows.batch, rows.slot]
+
+
+def _no_candidate(asked: Asked, common: Common, reach: Reach | None) -> Tensor:
+    """Which common items a row is not compared with, ``[P, S]``.
+
+    Those that its history holds, its own target, and what is near its history.
+    """
+    history, rows, target, num_items = asked
+    length = history.size(1)
+    window, slot = (history < num_items).nonzero(as_tuple=True)
+    column = common.column[history[window, slot]]
+    known = column >= 0
+    size = (len(history), len(common.item))
+    first = torch.full(size, length, device=column.device).flatten()
+    cell = (window * len(common.item) + column)[known]
+    first = first.scatter_reduce(0, cell, slot[known], "amin").view(size)
+    if reach is not None:
+        first = first.masked_fill(reach.excluded, -1)
+    out = first[rows.batch] <= rows.slot.unsqueeze(1)
+    column = common.column[target]
+    out[(column >= 0).nonzero().squeeze(-1), column[column >= 0]] = True
+    return out
+
+
+def _seen(asked: Asked, near: Tensor) -> Tensor:
+    """Which of the items ``near [B, M]`` a row has, or is asked for, ``[P, M]``."""
+    history, rows, target, num_items = asked
+    same = history.unsqueeze(2) == near.unsqueeze(1)  # [B, L, M]
+    seen = same.cumsum(1)[rows.batch, rows.slot] > 0
+    shown = near[rows.batch]
+    return seen | (shown == target.unsqueeze(1)) | (shown == num_items)

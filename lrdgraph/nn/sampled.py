@@ -1,0 +1,191 @@
+"""The softmax over a large catalogue, estimated from few of its items."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lrdgraph.graph import LatentRelationGraph
+from lrdgraph.ragged import ragged_arange, starts
+from lrdgraph.typing import Rows
+
+NUM_NEAR = 64
+"""Items next to each history that are drawn in a step, at most and on average."""
+
+
+class Asked(NamedTuple):
+    """What a batch asks: ``history [B, L]``, ``P`` rows, ``target [P]``, padding."""
+
+    history: Tensor
+    rows: Rows
+    target: Tensor
+    num_items: int
+
+
+class Common(NamedTuple):
+    """Items that all histories of a batch are compared with.
+
+    ``item [S]``, each drawn with probability ``rate``, and the ``column [N]`` of an
+    item among them, -1 for the others.
+    """
+
+    item: Tensor
+    rate: float
+    column: Tensor
+
+
+def draw_common(num_items: int, num_negatives: int, device: torch.device) -> Common:
+    """Draw items uniformly; all of them if that is no fewer than there are."""
+    if num_negatives >= num_items:
+        item, rate = torch.arange(num_items, device=device), 1.0
+    else:
+        item = torch.randint(num_items, (num_negatives,), device=device).unique()
+        rate = 1 - (1 - 1 / num_items) ** num_negatives
+    column = torch.full((num_items,), -1, device=device)
+    column[item] = torch.arange(item.numel(), device=device)
+    return Common(item, rate, column)
+
+
+class Reach(NamedTuple):
+    """Where the typed edges of a batch of histories lead, as far as that is looked at.
+
+    Looked at are items that were drawn, and those that were bought next. Edges, ``[K]``
+    each: the ``window`` (row of the batch) and ``slot`` they start from, their
+    ``edge_id`` and the ``pair`` of window and item they end at. Pairs: ``key [U]``,
+    ``window * N + item``, ascending, and which of them were ``chosen [U]``, with
+    probability ``rate [B]``. ``excluded [B, S]`` tells which common items are next to a
+    history, so that they are not counted twice.
+    """
+
+    window: Tensor
+    slot: Tensor
+    edge_id: Tensor
+    pair: Tensor
+    key: Tensor
+    chosen: Tensor
+    rate: Tensor
+    excluded: Tensor
+
+    def near(self, num_items: int) -> Tensor:
+        """The chosen items of each history, padded with ``N``, ``[B, M]``."""
+        window, item = self._chosen(num_items)
+        place = self._place(window)
+        most = int(place.max()) + 1 if place.numel() else 0
+        near = item.new_full((self.rate.numel(), most), num_items)
+        near[window, place] = item
+        return near
+
+    def columns(self, num_items: int) -> Tensor:
+        """Column of each pair in :meth:`near`, -1 for what was bought only, ``[U]``."""
+        column = torch.full_like(self.key, -1)
+        column[self.chosen] = self._place(self._chosen(num_items)[0])
+        return column
+
+    def _chosen(self, num_items: int) -> tuple[Tensor, Tensor]:
+        key = self.key[self.chosen]
+        return key // num_items, key % num_items
+
+    def _place(self, window: Tensor) -> Tensor:
+        first = starts(window, self.rate.numel())
+        return torch.arange(window.numel(), device=window.device) - first[window]
+
+
+def reach(graph: LatentRelationGraph, asked: Asked, common: Common) -> Reach:
+    """Draw items next to each history, and find the edges that matter.
+
+    Costs one look at each edge that leaves a history, whatever the catalogue's size.
+
+    Args:
+        graph: The item graph.
+        asked: Histories, and what followed them.
+        common: What all histories are compared with.
+    """
+    history, rows, target, num_items = asked
+    window, slot = (history < num_items).nonzero(as_tuple=True)
+    owner, edge_id = graph.edges_from(history[window, slot])
+    start, item = window[owner], graph.edge_index[1].index_select(0, edge_id)
+    key = start * num_items + item
+    rate = NUM_NEAR / torch.bincount(start, minlength=len(history)).clamp(min=NUM_NEAR)
+    salt = torch.randint(2**62, (2,), device=key.device)
+    kept = _draw(key, salt, rate[start]) | _among(
+        key, item, rows.batch * num_items + target, target, num_items
+    )
+    column = common.column[item]
+    excluded = common.item.new_zeros(len(history), len(common.item), dtype=torch.bool)
+    excluded[start[column >= 0], column[column >= 0]] = True
+    owner, edge_id = owner[kept], edge_id[kept]
+    key, pair = key[kept].unique(return_inverse=True)
+    chosen = _draw(key, salt, rate[key // num_items])
+    return Reach(window[owner], slot[owner], edge_id, pair, key, chosen, rate, excluded)
+
+
+def _draw(key: Tensor, salt: Tensor, rate: Tensor) -> Tensor:
+    """Whether each key is drawn, by a hash, so that equal keys share their fate."""
+    scattered = (key * (2 * salt[0] + 1) + salt[1]) >> 39 & (2**24 - 1)
+    return scattered < rate * 2**24
+
+
+def _among(
+    key: Tensor, item: Tensor, wanted: Tensor, target: Tensor, num_items: int
+) -> Tensor:
+    """Whether each key is wanted; a mark for each item spares most of the search."""
+    mark = torch.zeros(num_items, dtype=torch.bool, device=key.device)
+    mark[target] = True
+    place = mark[item].nonzero().squeeze(-1)
+    found = torch.zeros_like(key, dtype=torch.bool)
+    found[place] = find(wanted.unique(), key[place]) >= 0
+    return found
+
+
+def find(key: Tensor, wanted: Tensor) -> Tensor:
+    """Place of each wanted key among ascending ones, -1 where there is none."""
+    if not key.numel():
+        return torch.full_like(wanted, -1)
+    place = torch.searchsorted(key, wanted).clamp(max=key.numel() - 1)
+    return torch.where(key[place] == wanted, place, -1)
+
+
+class Steps(NamedTuple):
+    """Edges as rows see them, ``[M]`` each: row, place in :class:`Reach`, distance."""
+
+    row: Tensor
+    edge: Tensor
+    distance: Tensor
+
+
+def steps(reach: Reach, rows: Rows, length: int) -> Steps:
+    """Every row with the edges that start from what it sees of its history."""
+    key = rows.batch * length + rows.slot
+    first = torch.searchsorted(key, reach.window * length + reach.slot)
+    last = torch.searchsorted(key, (reach.window + 1) * length)
+    edge, row = ragged_arange(first, last - first)
+    return Steps(row, edge, rows.slot[row] - reach.slot[edge])
+
+
+def sampled_cross_entropy(
+    own: Tensor, common: Tensor, near: Tensor, rate: float, near_rate: Tensor
+) -> Tensor:
+    r"""Sum over rows of an estimate of :math:`-\log\text{softmax}` of their own score.
+
+    What the items left out would have added is made up for by those that were drawn,
+    each counted :math:`1 / q` times for its probability :math:`q` (the logQ correction
+    of importance sampling: Bengio & Senecal, "Adaptive Importance Sampling to
+    Accelerate Training of a Neural Probabilistic Language Model", 2008), in two strata:
+    the items next to a history, and all others. With every item drawn it is exact.
+
+    Args:
+        own: Score of the item that is to win each row, with shape ``[P]``.
+        common: Scores of the common items, minus infinity where one is no candidate of
+            a row or belongs to the other stratum, ``[P, S]``.
+        near: Scores of items next to each row's history, in the same way, ``[P, M]``.
+        rate: Probability of a common item to be drawn.
+        near_rate: That of the items next to each row's history, ``[P]``.
+    """
+    rate_of_common = torch.tensor(rate, device=own.device).log()
+    rest = [common - rate_of_common, near - near_rate.log().unsqueeze(1)]
+    logits = torch.cat([own.unsqueeze(1), *rest], dim=1)
+    first = torch.zeros(len(own), dtype=torch.long, device=own.device)
+    return F.cross_entropy(logits, first, reduction="sum")

@@ -1,0 +1,117 @@
+import pytest
+import torch
+from torch import Tensor
+
+from lrdgraph import LatentRelationGraph
+from lrdgraph.data.sequences import Histories, TrainingWindows
+from lrdgraph.models import LRDRec, SASRec
+from lrdgraph.nn import sampled
+from lrdgraph.testing import make_shop
+from lrdgraph.transforms import LeaveOneOut, TextKNN, Transitions
+from lrdgraph.typing import Batch
+
+NUM_ITEMS, LENGTH = 40, 6
+RELATIONS = {"also_bought": [(0, 1), (1, 2), (5, 3), (7, 3)]}
+
+
+@pytest.fixture
+def data():
+    generator = torch.Generator().manual_seed(0)
+    histories = [
+        torch.randint(NUM_ITEMS - 2, (9,), generator=generator).tolist()
+        for _ in range(30)
+    ]
+    shop = LeaveOneOut()(make_shop(histories, NUM_ITEMS, RELATIONS))
+    return Transitions()(TextKNN(5)(shop))
+
+
+def batch(data) -> Batch:
+    windows = TrainingWindows(Histories.from_data(data), LENGTH)
+    return windows.__getitems__(list(range(len(windows))))
+
+
+def lrdrec(data, num_negatives: int | None, **options) -> LRDRec:
+    torch.manual_seed(0)
+    graph = LatentRelationGraph(data, num_latent=2, state_channels=8)
+    options = {"dropout": 0.0, "max_length": LENGTH, "newness": 0.2, **options}
+    model = LRDRec(graph, 8, num_negatives=num_negatives, **options)
+    for part in (model.scorer, model.newcomers):
+        for parameter in part.parameters():
+            torch.nn.init.normal_(parameter)
+    return model
+
+
+def sasrec(data, num_negatives: int | None) -> SASRec:
+    torch.manual_seed(0)
+    options = {"max_length": LENGTH, "dropout": 0.0, "x": data["item"].x}
+    return SASRec(NUM_ITEMS, 8, num_negatives=num_negatives, **options)
+
+
+def losses(model, data) -> dict[str, Tensor]:
+    torch.manual_seed(1)
+    return model.train().loss(batch(data))
+
+
+def gradients(model, loss: Tensor) -> dict[str, Tensor]:
+    model.zero_grad()
+    loss.backward(retain_graph=True)
+    named = model.named_parameters()
+    return {n: p.grad.to_dense() for n, p in named if p.grad is not None}
+
+
+@pytest.mark.parametrize("num_convs", [0, 1, 2])
+def test_with_everything_drawn_it_is_the_softmax(data, monkeypatch, num_convs):
+    monkeypatch.setattr(sampled, "NUM_NEAR", 10**6)
+    newness = 0.0 if num_convs else 0.2  # neighbours are heard as known ones
+    whole = lrdrec(data, None, num_convs=num_convs, newness=newness)
+    drawn = lrdrec(data, NUM_ITEMS, num_convs=num_convs, newness=newness)
+    expected = losses(whole, data)["next_item"]
+    found = losses(drawn, data)["next_item"]
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+    if num_convs == 0:  # what neighbours said has no gradient
+        wanted, got = gradients(whole, expected), gradients(drawn, found)
+        assert wanted.keys() == got.keys()
+        for name, gradient in wanted.items():
+            assert torch.allclose(got[name], gradient, atol=1e-5), name
+
+
+def test_so_it_is_without_a_graph(data):
+    whole, drawn = sasrec(data, None), sasrec(data, NUM_ITEMS)
+    expected, found = (losses(m, data)["next_item"] for m in (whole, drawn))
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+    wanted, got = gradients(whole, expected), gradients(drawn, found)
+    for name, gradient in wanted.items():
+        assert torch.allclose(got[name], gradient, atol=1e-5), name
+
+
+def test_what_is_drawn_sums_to_the_catalogue_on_average(data, monkeypatch):
+    monkeypatch.setattr(sampled, "NUM_NEAR", 4)
+    model = lrdrec(data, 8, num_convs=0, newness=0.0)
+    whole = lrdrec(data, None, num_convs=0, newness=0.0)
+    one = {name: value[:1, :] for name, value in batch(data).items()}
+
+    def odds(net, loss):  # of anything else against the target, in the last row
+        return loss.exp().item() - 1
+
+    rows = (one["target"] < NUM_ITEMS).nonzero()
+    one["target"] = one["target"].clone()
+    one["target"][0, : rows[-1, 1]] = NUM_ITEMS
+    expected = odds(whole, whole.train().loss(one)["next_item"])
+    torch.manual_seed(0)
+    drawn = [odds(model, model.train().loss(one)["next_item"]) for _ in range(3000)]
+    spread = torch.tensor(drawn)
+    error = spread.std().item() / len(drawn) ** 0.5
+    assert spread.mean().item() == pytest.approx(expected, abs=4 * error)
+    assert error < 0.05 * expected
+
+
+def test_a_step_touches_few_rows(data, monkeypatch):
+    monkeypatch.setattr(sampled, "NUM_NEAR", 4)
+    model = lrdrec(data, 3, newness=0.0)
+    model.num_pairs = 4
+    few = {name: value[:1] for name, value in batch(data).items()}
+    torch.manual_seed(0)
+    model.train().loss(few)["next_item"].backward()
+    gradient = model.id.weight.grad
+    assert gradient.is_sparse
+    assert gradient.coalesce().indices().size(1) < NUM_ITEMS
