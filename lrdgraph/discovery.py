@@ -48,7 +48,7 @@ def discover(
     optimizer = torch.optim.AdamW(dvae.parameters(), lr=1e-2, weight_decay=0.3)
     average = AveragedModel(dvae, avg_fn=get_ema_avg_fn(0.98))
     for _ in trange(num_steps, desc="discover", disable=not progress):
-        losses = graph.relation_losses(None, graph.draw_pairs(num_pairs))
+        losses = graph.relation_losses(None, num_pairs)
         optimizer.zero_grad()
         (losses["relation"] + presence_weight * losses["presence"]).backward()
         optimizer.step()

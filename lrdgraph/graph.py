@@ -15,6 +15,8 @@ from lrdgraph.ragged import distinct, ragged_arange
 from lrdgraph.text.vector_step import VectorStep
 from lrdgraph.typing import NONE, TRANSITION, PairDraw, PairEvidence, TypedEdges
 
+_PAIRS = 1 << 16  # whose hidden layers are in memory at a time without a gradient
+
 
 class LatentRelationGraph(nn.Module):
     r"""Candidate item pairs, each with observed, counted and latent relations.
@@ -167,30 +169,31 @@ class LatentRelationGraph(nn.Module):
     def posterior(self, edge_id: Tensor) -> Tensor:
         """``q(r | i, j)`` of pairs ``edge_id [M]``, ``[M, K + 1]``, differentiable."""
         item, pair = distinct(self.edge_index[:, edge_id], self.num_items)
-        return self.dvae.posterior(self.dvae.roles(self.x[item]), pair)
-
-    def draw_pairs(self, num_pairs: int) -> PairDraw:
-        """Pairs to learn relations from, and a quarter as many negative items."""
-        edge_id = self.sample_pairs(num_pairs)
-        negatives = (num_pairs // 4,)
-        sampled = torch.randint(self.num_items, negatives, device=edge_id.device)
-        return PairDraw(edge_id, self.edge_index[:, edge_id], sampled)
+        roles = self.dvae.roles(self.x[item])
+        if torch.is_grad_enabled():
+            return self.dvae.posterior(roles, pair)
+        parts = pair.split(_PAIRS, dim=1)
+        return torch.cat([self.dvae.posterior(roles, part) for part in parts])
 
     def relation_losses(
-        self, states: Tensor | None, drawn: PairDraw
+        self, states: Tensor | None, num_pairs: int, drawn: PairDraw | None = None
     ) -> dict[str, Tensor]:
-        """The losses of discovery on drawn pairs, by name.
+        """The losses of discovery on sampled pairs, by name.
 
         Args:
-            states: Item states to reconstruct, ``[n, C]``, in whose places the pairs
-                are given; None without a recommender.
-            drawn: What :meth:`draw_pairs` gave.
+            states: Item states to reconstruct, ``[N, C]``; None without a recommender.
+            num_pairs: Number of pairs, a quarter of it that of negative items.
+            drawn: The pairs, where ``states`` are those of some items alone.
         """
-        edge_index = self.edge_index[:, drawn.edge_id]
+        edge_id = self.sample_pairs(num_pairs) if drawn is None else drawn.edge_id
+        edge_index = self.edge_index[:, edge_id]
         item, pair = distinct(edge_index, self.num_items)
         x = self.dvae.without_some_features(self.x[item])
         posterior = self.dvae.posterior(self.dvae.roles(x), pair)
-        lags, chance = self.lags[drawn.edge_id], self.chance[edge_index[1]]
+        if drawn is None:
+            sampled = torch.randint(self.num_items, (num_pairs // 4,), device=x.device)
+            drawn = PairDraw(edge_id, edge_index, sampled)
+        lags, chance = self.lags[edge_id], self.chance[edge_index[1]]
         pairs = PairEvidence(drawn.edge_index, lags, chance, drawn.negatives)
         return {
             "relation": self.dvae.relation_loss(posterior, states, pairs),
@@ -203,9 +206,8 @@ class LatentRelationGraph(nn.Module):
         """Posterior without *none*, 0 on pairs known from transitions alone."""
         place = self.static[edge_id].nonzero().squeeze(-1)
         posterior = self.posterior(edge_id[place])[:, 1:]
-        return posterior.new_zeros(edge_id.numel(), self.num_latent).index_copy(
-            0, place, posterior
-        )
+        empty = posterior.new_zeros(edge_id.numel(), self.num_latent)
+        return empty.index_copy(0, place, posterior)
 
     def transition_weight(self, edge_id: Tensor, own: Tensor | None = None) -> Tensor:
         r"""Weight :math:`\log(1 + c_{ij}) / (n_i n_j)^{1/4}` of *transition*.

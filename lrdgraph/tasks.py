@@ -257,8 +257,7 @@ def fit(trainer: Trainer, task: NextItem, datamodule: SequenceDataModule) -> Non
     elif stopping.is_over(there["callbacks"][stopping.state_key]):
         task.on_load_checkpoint(there)
     else:
-        last = folder / "last.ckpt"
-        trainer.fit(task, datamodule, ckpt_path=last, weights_only=True)
+        trainer.fit(task, datamodule, ckpt_path=folder / "last.ckpt", weights_only=True)
     task.load_state_dict(_read(folder / "best.ckpt")["state_dict"])
 
 

@@ -160,6 +160,12 @@ def test_serving(folder):
     run("docs/serving.md")
 
 
+def test_large(folder):
+    pytest.importorskip("faiss")
+    names, _ = run("docs/large.md")
+    assert names["model"].num_negatives == 1024
+
+
 def test_every_page_with_python_is_run():
     pages = {page for page, text in PAGES.items() if "```python" in text}
     source = Path(__file__).read_text()

@@ -10,7 +10,6 @@ from lrdgraph.describe.description import Description, Exemplar, Habits, Overlap
 from lrdgraph.describe.pairs import Pairs, gather
 from lrdgraph.graph import LatentRelationGraph
 from lrdgraph.habits import LAGS
-from lrdgraph.typing import TRANSITION
 
 _NUM_NAMING = 2  # words in a name
 _SYMMETRIC = 0.5  # share of pairs that go back, from which words say nothing
@@ -92,11 +91,8 @@ def _when(habits: Habits | None) -> str:
 
 
 def _telling(overlaps: tuple[Overlap, ...]) -> tuple[str, ...]:
-    """What holds remarkably often; failing that, attributes that rarely agree.
-
-    That shoppers went from one item to the other is already said by when they come.
-    """
-    often = [o.name for o in overlaps if o.lift >= _TELLING and o.name != TRANSITION]
+    """What holds remarkably often; failing that, attributes that rarely agree."""
+    often = [o.name for o in overlaps if o.lift >= _TELLING]
     rarely = [
         o.name.replace("same ", "other ", 1)
         for o in reversed(overlaps)

@@ -5,8 +5,9 @@ Three parts of a step of :class:`~lrdgraph.models.SASRec` and
 scores, and the relations of all pairs that leave a history. With ``num_negatives``
 
 - scores are those of the items bought next, of that many items drawn from the whole
-  catalogue, and of some 64 drawn next to each history, of which a softmax over all
-  items is estimated (:func:`~lrdgraph.nn.sampled.sampled_cross_entropy`);
+  catalogue, and of an eighth as many drawn next to each history, where most of what
+  is likely lies: a softmax over all items is estimated from them
+  (:func:`~lrdgraph.models.sampled.sampled_cross_entropy`);
 - relations are those of pairs between the history and these;
 - states are those of items that occur in any of this. What convolutions hear from
   neighbours is what these said when edges were typed last, without a gradient (the
@@ -24,7 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lrdgraph.nn.sampled import (
+from lrdgraph.models.sampled import (
     Asked,
     Common,
     Reach,
@@ -35,9 +36,22 @@ from lrdgraph.ragged import relabel
 from lrdgraph.typing import Batch, PairDraw, Rows
 
 if TYPE_CHECKING:
+    from lrdgraph.graph import LatentRelationGraph
     from lrdgraph.models.sasrec import SASRec
 
+NEAR = 8
+"""One item is drawn next to each history for so many from the whole catalogue."""
+
 _NEVER = -1e4  # a score that has no share in a softmax
+
+
+def draw_pairs(graph: LatentRelationGraph, num_pairs: int) -> PairDraw | None:
+    """Pairs to learn relations from, and items to compare with, if there are any."""
+    if not graph.num_latent:
+        return None
+    edge_id = graph.sample_pairs(num_pairs)
+    negatives = torch.randint_like(edge_id[::4], graph.num_items)
+    return PairDraw(edge_id, graph.edge_index[:, edge_id], negatives)
 
 
 def next_item_loss(

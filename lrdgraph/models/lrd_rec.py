@@ -11,13 +11,12 @@ from torch import Tensor, nn
 from lrdgraph import pretrained
 from lrdgraph.evaluating import evaluating
 from lrdgraph.graph import LatentRelationGraph
-from lrdgraph.models import carry_over, large, recommending
+from lrdgraph.models import carry_over, large, recommending, sampled
 from lrdgraph.models.newcomers import Newcomers
+from lrdgraph.models.sampled import Asked, Common, Reach
 from lrdgraph.models.sasrec import SASRec
-from lrdgraph.nn import sampled
 from lrdgraph.nn.conv.soft_rgcn_conv import SoftRGCNConv
 from lrdgraph.nn.conv.typed_mean import FrozenTypedMean
-from lrdgraph.nn.sampled import Asked, Common, Reach, find, steps
 from lrdgraph.nn.scoring import (
     Messages,
     Paths,
@@ -25,9 +24,7 @@ from lrdgraph.nn.scoring import (
     own_transitions,
 )
 from lrdgraph.ragged import distinct
-from lrdgraph.typing import TRANSITION, Batch, PairDraw, TypedEdges
-
-_EDGES = 1 << 20  # that are typed at a time
+from lrdgraph.typing import TRANSITION, Batch, TypedEdges
 
 
 class LRDRec(SASRec):
@@ -142,9 +139,8 @@ class LRDRec(SASRec):
         interaction could not be taken back where that interaction is predicted.
         """
         static = self.graph.static.nonzero().squeeze(-1)
-        parts = [self.graph(part) for part in static.split(_EDGES)]
-        weight = torch.cat([part.weight[:, self._convolved] for part in parts])
-        edge_index = self.graph.edge_index[:, static]
+        edge_index, weight = self.graph(static)
+        weight = weight[:, self._convolved]
         return FrozenTypedMean(edge_index, weight, self.num_items)
 
     def item_ids(self, item: Tensor | None = None) -> Tensor:
@@ -236,34 +232,23 @@ class LRDRec(SASRec):
 
     def reach(self, asked: Asked, common: Common) -> Reach:
         """Items next to histories, to be compared with in training."""
-        return sampled.reach(self.graph, asked, common)
+        near = -(-(self.num_negatives or 0) // large.NEAR)
+        return sampled.reach(self.graph, asked, common, near)
 
     def with_messages(
         self, own: Tensor, near: Tensor, asked: Asked, reach: Reach | None
     ) -> tuple[Tensor, Tensor]:
         """Add what comes along the typed edges; see :meth:`SASRec.with_messages`."""
         assert reach is not None
-        step = steps(reach, asked.rows, asked.history.size(1))
-        pair = reach.pair[step.edge]
-        goal = asked.rows.batch * self.num_items + asked.target
-        wins = pair == find(reach.key, goal)[step.row]
-        column = torch.where(wins, 0, 1 + reach.columns(self.num_items)[pair])
-        kept = (wins | (column > 0)).nonzero().squeeze(-1)
         table = self.edges(reach.edge_id).weight @ self.scorer.gates()  # [K, L]
-        cell = step.edge * table.size(1) + step.distance
-        value = table.flatten().index_select(0, cell[kept])
-        width = 1 + near.size(1)
-        place = (step.row * width + column)[kept]
-        added = own.new_zeros(own.numel() * width).index_add(0, place, value)
+        step = sampled.steps(reach, asked)
+        sent = sampled.messages(step, reach, asked, table, near.size(1))
         if TRANSITION in self.graph.relations:
-            edge = step.edge[wins]
-            item = asked.history[reach.window, reach.slot][edge]
-            paths = Paths(step.row[wins], item, step.distance[wins])
+            paths, edge_id = sampled.won(step, reach, asked)
             target = asked.target[paths.row]
-            row, _, value = self._own_share(paths, target, reach.edge_id[edge])
-            added = added.index_add(0, row * width, value)
-        added = added.view(-1, width)
-        return own + added[:, 0], near + added[:, 1:]
+            row, _, value = self._own_share(paths, target, edge_id)
+            sent = sent.index_put((row, torch.zeros_like(row)), value, accumulate=True)
+        return own + sent[:, 0], near + sent[:, 1:]
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Losses of a training batch; their sum is to be minimised.
@@ -274,13 +259,14 @@ class LRDRec(SASRec):
         """
         self.newcomers.draw()
         if self.num_negatives:
-            loss, states, pairs = large.next_item_loss(self, batch, self._pairs())
+            drawn = large.draw_pairs(self.graph, self.num_pairs)
+            loss, states, drawn = large.next_item_loss(self, batch, drawn)
         else:
-            states = self.item_states()
-            loss, pairs = self._next_item_loss(states, batch), self._pairs()
+            states, drawn = self.item_states(), None
+            loss = self._next_item_loss(states, batch)
         losses = {"next_item": loss}
-        if pairs is not None:
-            found = self.graph.relation_losses(states, pairs)
+        if self.graph.num_latent:
+            found = self.graph.relation_losses(states, self.num_pairs, drawn)
             weights = {
                 "relation": self.relation_weight,
                 "presence": self.presence_weight,
@@ -289,10 +275,6 @@ class LRDRec(SASRec):
             }
             losses |= {name: w * found[name] for name, w in weights.items() if w}
         return losses
-
-    def _pairs(self) -> PairDraw | None:
-        latent = self.graph.num_latent
-        return self.graph.draw_pairs(self.num_pairs) if latent else None
 
     # In a user's hands: functions of a model, as methods.
     recommend = recommending.recommend

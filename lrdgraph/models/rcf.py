@@ -274,8 +274,7 @@ class RCF(nn.Module):
                 first=self.first_reconstructed,
             )
             return {"relation": self.relation_weight * found}
-        pairs = self.graph.draw_pairs(self.num_pairs)
-        losses = self.graph.relation_losses(states[: self.num_items], pairs)
+        losses = self.graph.relation_losses(states[: self.num_items], self.num_pairs)
         weights = {"relation": self.relation_weight, "presence": self.presence_weight}
         return {name: w * losses[name] for name, w in weights.items() if w}
 

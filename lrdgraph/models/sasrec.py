@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lrdgraph.models import large
+from lrdgraph.models.sampled import Asked, Common, Reach
 from lrdgraph.nn.cross_entropy import catalogue_cross_entropy
 from lrdgraph.nn.encoder import make_encoder
-from lrdgraph.nn.sampled import Asked, Common, Reach
 from lrdgraph.nn.scoring import Messages, Paths, history_paths, last_rows
 from lrdgraph.nn.trend import TrendBias
 from lrdgraph.typing import Batch, Rows

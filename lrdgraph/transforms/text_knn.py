@@ -10,7 +10,6 @@ from torch.nn.functional import normalize
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import BaseTransform
 
-from lrdgraph.ragged import starts
 from lrdgraph.text.vectors import check_vectors
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ class TextKNN(BaseTransform):
 
     The exact search takes ``O(N^2 C)`` time and ``O(N)`` memory for a fixed number of
     rows at a time: seconds for ten thousand items, many hours for a million. With
-    ``num_probes`` the items are sorted into ``4 sqrt(N)`` cells of k-means, and each is
+    ``num_probes`` the items are sorted into ``2 sqrt(N)`` cells of k-means, and each is
     compared with those of the cells nearest to it alone, which takes
     ``O(num_probes sqrt(N) N C)``; of equally near items, any may be taken.
 
@@ -132,13 +131,13 @@ def _cells(unit: NDArray[np.float32], num_probes: int) -> "faiss.IndexIVFFlat":
     """The rows sorted into cells of k-means, the same for the same rows."""
     import faiss
 
-    num_cells = max(1, min(round(4 * len(unit) ** 0.5), len(unit) // _PER_CELL))
+    num_cells = max(1, min(round(2 * len(unit) ** 0.5), len(unit) // _PER_CELL))
     flat = faiss.IndexFlatIP(unit.shape[1])
     index = faiss.IndexIVFFlat(
         flat, unit.shape[1], num_cells, faiss.METRIC_INNER_PRODUCT
     )
     index.cp.seed, index.cp.min_points_per_centroid = 0, 1
-    index.cp.max_points_per_centroid = _PER_CELL
+    index.cp.max_points_per_centroid, index.cp.niter = _PER_CELL, 10
     index.nprobe = min(num_probes, num_cells)
     index.train(unit)
     index.add(unit)
@@ -153,6 +152,6 @@ def _thin_out(pairs: Tensor, x: Tensor, most: int) -> Tensor:
     )
     nearest_first = cosine.argsort(descending=True, stable=True)
     by_target = nearest_first[pairs[1, nearest_first].argsort(stable=True)]
-    start = starts(pairs[1, by_target], len(x))
-    rank = torch.arange(len(by_target)) - start[pairs[1, by_target]]
+    target = pairs[1, by_target]
+    rank = torch.arange(len(target)) - torch.searchsorted(target, target)
     return pairs[:, by_target[rank < most].sort().values]

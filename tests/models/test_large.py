@@ -3,14 +3,17 @@ import torch
 from torch import Tensor
 
 from lrdgraph import LatentRelationGraph
+from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.data.sequences import Histories, TrainingWindows
-from lrdgraph.models import LRDRec, SASRec
-from lrdgraph.nn import sampled
-from lrdgraph.testing import make_shop
+from lrdgraph.models import LRDRec, SASRec, large
+from lrdgraph.tasks import NextItem, fit, make_trainer
+from lrdgraph.testing import make_shop, tiny_shop
 from lrdgraph.transforms import LeaveOneOut, TextKNN, Transitions
 from lrdgraph.typing import Batch
 
 NUM_ITEMS, LENGTH = 40, 6
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
 RELATIONS = {"also_bought": [(0, 1), (1, 2), (5, 3), (7, 3)]}
 
 
@@ -61,7 +64,7 @@ def gradients(model, loss: Tensor) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("num_convs", [0, 1, 2])
 def test_with_everything_drawn_it_is_the_softmax(data, monkeypatch, num_convs):
-    monkeypatch.setattr(sampled, "NUM_NEAR", 10**6)
+    monkeypatch.setattr(large, "NEAR", 1e-6)
     newness = 0.0 if num_convs else 0.2  # neighbours are heard as known ones
     whole = lrdrec(data, None, num_convs=num_convs, newness=newness)
     drawn = lrdrec(data, NUM_ITEMS, num_convs=num_convs, newness=newness)
@@ -85,7 +88,7 @@ def test_so_it_is_without_a_graph(data):
 
 
 def test_what_is_drawn_sums_to_the_catalogue_on_average(data, monkeypatch):
-    monkeypatch.setattr(sampled, "NUM_NEAR", 4)
+    monkeypatch.setattr(large, "NEAR", 2)
     model = lrdrec(data, 8, num_convs=0, newness=0.0)
     whole = lrdrec(data, None, num_convs=0, newness=0.0)
     one = {name: value[:1, :] for name, value in batch(data).items()}
@@ -98,15 +101,15 @@ def test_what_is_drawn_sums_to_the_catalogue_on_average(data, monkeypatch):
     one["target"][0, : rows[-1, 1]] = NUM_ITEMS
     expected = odds(whole, whole.train().loss(one)["next_item"])
     torch.manual_seed(0)
-    drawn = [odds(model, model.train().loss(one)["next_item"]) for _ in range(3000)]
+    drawn = [odds(model, model.train().loss(one)["next_item"]) for _ in range(500)]
     spread = torch.tensor(drawn)
     error = spread.std().item() / len(drawn) ** 0.5
     assert spread.mean().item() == pytest.approx(expected, abs=4 * error)
-    assert error < 0.05 * expected
+    assert error < 0.1 * expected
 
 
 def test_a_step_touches_few_rows(data, monkeypatch):
-    monkeypatch.setattr(sampled, "NUM_NEAR", 4)
+    monkeypatch.setattr(large, "NEAR", 1)
     model = lrdrec(data, 3, newness=0.0)
     model.num_pairs = 4
     few = {name: value[:1] for name, value in batch(data).items()}
@@ -115,3 +118,34 @@ def test_a_step_touches_few_rows(data, monkeypatch):
     gradient = model.id.weight.grad
     assert gradient.is_sparse
     assert gradient.coalesce().indices().size(1) < NUM_ITEMS
+
+
+@pytest.mark.parametrize("options", [{"num_negatives": 0}, {"num_negatives": -3}])
+def test_a_number_that_is_none_is_refused(data, options):
+    with pytest.raises(ValueError, match=r"'num_negatives' needs to be a positive"):
+        lrdrec(data, **options)
+
+
+def test_trends_need_the_whole_catalogue(data):
+    with pytest.raises(ValueError, match="'trend' needs the softmax over the whole"):
+        lrdrec(data, 5, trend=torch.zeros(NUM_ITEMS, 3, 2))
+
+
+def test_it_learns_as_the_whole_softmax_does(tmp_path):
+    data, found = tiny_shop(num_users=400), {}
+    for num_negatives in (None, 96):
+        torch.manual_seed(0)
+        graph = LatentRelationGraph(data, num_latent=2, state_channels=16)
+        model = LRDRec(graph, 16, num_negatives=num_negatives)
+        task, batches = NextItem(model, lr=1e-2), SequenceDataModule(data)
+        folder = tmp_path / str(num_negatives)
+        trainer = make_trainer(folder, max_epochs=8, progress=False)
+        fit(trainer, task, batches)
+        [found[num_negatives]] = trainer.validate(task, batches, verbose=False)
+    whole, drawn = (found[key]["val/NDCG@10"] for key in (None, 96))
+    assert drawn > 0.8 * whole > 0.1
+
+
+def test_a_kept_model_knows_how_it_was_trained(data, tmp_path):
+    lrdrec(data, 7).save_pretrained(tmp_path)
+    assert LRDRec.from_pretrained(tmp_path).num_negatives == 7

@@ -138,7 +138,7 @@ def test_planted_pairs_become_likelier_than_by_chance(shop):
     optimizer = torch.optim.AdamW([states, *graph.parameters()], lr=2e-2)
     losses = []
     for _ in range(100):
-        loss = graph.relation_losses(states, graph.draw_pairs(64))["relation"]
+        loss = graph.relation_losses(states, num_pairs=64)["relation"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch_geometric.utils import scatter
 
-from lrdgraph.ragged import ragged_arange
+from lrdgraph.ragged import ragged_arange, starts
 
 
 def mean_weight(edge_index: Tensor, edge_weight: Tensor, num_items: int) -> Tensor:
@@ -70,18 +71,37 @@ class FrozenTypedMean:
     ) -> None:
         share = mean_weight(edge_index, edge_weight.detach(), num_items)
         share = share.where(share >= min_share, 0)
-        edge, relation = share.nonzero(as_tuple=True)
-        row = relation * num_items + edge_index[1, edge]
-        size = [share.size(1) * num_items, num_items]
-        self.forth = _csr(row, edge_index[0, edge], share[edge, relation], size)
-        # The way back takes relations already mixed: one value an edge and basis.
         edge = share.any(dim=1).nonzero().squeeze(-1)
-        pair = edge_index[0, edge] * num_items + edge_index[1, edge]
-        edge = edge[torch.argsort(pair)]
-        self.share = share[edge]
-        source, target = edge_index[:, edge]
-        self.back = _csr(source, target, self.share.sum(1), [num_items, num_items])
+        edge = edge[_order(edge_index[:, edge], num_items)]
+        self.share, self._edge_index = share[edge], edge_index[:, edge]
+        self._num_items = num_items
+        self.forth = self._by_target()
         self.said: list[Tensor] = []
+
+    def _by_target(self) -> Tensor:
+        """Shares of each source, a row for every relation and target."""
+        by_target = self._edge_index[1].argsort(stable=True)
+        source, target = self._edge_index[:, by_target]
+        none = source[:0]
+        rows, columns, values = [none], [none], [self.share.new_empty(0)]
+        for share in self.share[by_target].unbind(1):
+            kept = share.nonzero().squeeze(-1)
+            rows.append(torch.bincount(target[kept], minlength=self._num_items))
+            columns.append(source[kept])
+            values.append(share[kept])
+        size = [self.share.size(1) * self._num_items, self._num_items]
+        start = F.pad(torch.cat(rows).cumsum(0), (1, 0))
+        return _sparse(start, torch.cat(columns), torch.cat(values), size)
+
+    @cached_property
+    def back(self) -> Tensor:
+        """From targets to sources, for the gradient; its values are yet to be mixed.
+
+        One value an edge and basis, as the gradient comes with the relations mixed.
+        """
+        source, target = self._edge_index
+        size = [self._num_items, self._num_items]
+        return _sparse(starts(source, size[0]), target, self.share.sum(1), size)
 
     def rows(self, item: Tensor, x: Tensor) -> Tensor:
         """Means of states ``x [N, C]`` at some items ``[n]`` alone, ``[R, n, C]``."""
@@ -127,11 +147,9 @@ class _MixedMean(torch.autograd.Function):
         return of_x, means @ grad.flatten(1).t(), None
 
 
-def _csr(row: Tensor, column: Tensor, value: Tensor, size: list[int]) -> Tensor:
-    order = torch.argsort(row * size[1] + column)
-    start = torch.bincount(row, minlength=size[0]).cumsum(0)
-    start = torch.cat([start.new_zeros(1), start])
-    return _sparse(start, column[order], value[order], size)
+def _order(edge_index: Tensor, num_items: int) -> Tensor:
+    """Places of edges, ordered by source, then by target."""
+    return torch.argsort(edge_index[0] * num_items + edge_index[1])
 
 
 def _sparse(start: Tensor, column: Tensor, value: Tensor, size: list[int]) -> Tensor:

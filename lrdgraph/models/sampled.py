@@ -9,11 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lrdgraph.graph import LatentRelationGraph
+from lrdgraph.nn.scoring import Paths
 from lrdgraph.ragged import ragged_arange, starts
 from lrdgraph.typing import Rows
-
-NUM_NEAR = 64
-"""Items next to each history that are drawn in a step, at most and on average."""
 
 
 class Asked(NamedTuple):
@@ -93,7 +91,9 @@ class Reach(NamedTuple):
         return torch.arange(window.numel(), device=window.device) - first[window]
 
 
-def reach(graph: LatentRelationGraph, asked: Asked, common: Common) -> Reach:
+def reach(
+    graph: LatentRelationGraph, asked: Asked, common: Common, num_near: int
+) -> Reach:
     """Draw items next to each history, and find the edges that matter.
 
     Costs one look at each edge that leaves a history, whatever the catalogue's size.
@@ -102,13 +102,14 @@ def reach(graph: LatentRelationGraph, asked: Asked, common: Common) -> Reach:
         graph: The item graph.
         asked: Histories, and what followed them.
         common: What all histories are compared with.
+        num_near: Number of items to draw next to each history, on average and at most.
     """
     history, rows, target, num_items = asked
     window, slot = (history < num_items).nonzero(as_tuple=True)
     owner, edge_id = graph.edges_from(history[window, slot])
     start, item = window[owner], graph.edge_index[1].index_select(0, edge_id)
     key = start * num_items + item
-    rate = NUM_NEAR / torch.bincount(start, minlength=len(history)).clamp(min=NUM_NEAR)
+    rate = num_near / torch.bincount(start, minlength=len(history)).clamp(min=num_near)
     salt = torch.randint(2**62, (2,), device=key.device)
     kept = _draw(key, salt, rate[start]) | _among(
         key, item, rows.batch * num_items + target, target, num_items
@@ -149,20 +150,61 @@ def find(key: Tensor, wanted: Tensor) -> Tensor:
 
 
 class Steps(NamedTuple):
-    """Edges as rows see them, ``[M]`` each: row, place in :class:`Reach`, distance."""
+    """Edges as rows see them, ``[M]`` each.
+
+    The ``row``, the place of the ``edge`` in :class:`Reach`, its ``distance`` from the
+    last item that the row sees, and whether it leads to what was bought next (``won``).
+    """
 
     row: Tensor
     edge: Tensor
     distance: Tensor
+    won: Tensor
 
 
-def steps(reach: Reach, rows: Rows, length: int) -> Steps:
+def steps(reach: Reach, asked: Asked) -> Steps:
     """Every row with the edges that start from what it sees of its history."""
+    rows, length = asked.rows, asked.history.size(1)
     key = rows.batch * length + rows.slot
     first = torch.searchsorted(key, reach.window * length + reach.slot)
     last = torch.searchsorted(key, (reach.window + 1) * length)
     edge, row = ragged_arange(first, last - first)
-    return Steps(row, edge, rows.slot[row] - reach.slot[edge])
+    goal = find(reach.key, rows.batch * asked.num_items + asked.target)
+    won = reach.pair[edge] == goal[row]
+    return Steps(row, edge, rows.slot[row] - reach.slot[edge], won)
+
+
+def messages(
+    step: Steps, reach: Reach, asked: Asked, table: Tensor, num_near: int
+) -> Tensor:
+    """What edges add to each row's target, and to the items near it.
+
+    Args:
+        step: What :func:`steps` gave.
+        reach: Where edges lead.
+        asked: Histories, and what followed them.
+        table: What each edge of ``reach`` sends at each distance, ``[K, L]``.
+        num_near: Number of columns ``M`` of :meth:`Reach.near`.
+
+    Returns:
+        Sums with shape ``[P, 1 + M]``, the target's first.
+    """
+    pair = reach.pair[step.edge]
+    column = torch.where(step.won, 0, 1 + reach.columns(asked.num_items)[pair])
+    kept = (step.won | (column > 0)).nonzero().squeeze(-1)
+    cell = step.edge * table.size(1) + step.distance
+    value = table.flatten().index_select(0, cell[kept])
+    place = (step.row * (1 + num_near) + column)[kept]
+    sent = table.new_zeros(asked.target.numel() * (1 + num_near))
+    return sent.index_add(0, place, value).view(-1, 1 + num_near)
+
+
+def won(step: Steps, reach: Reach, asked: Asked) -> tuple[Paths, Tensor]:
+    """The paths that lead to what was bought next, and the edge of each."""
+    edge = step.edge[step.won]
+    item = asked.history[reach.window, reach.slot][edge]
+    paths = Paths(step.row[step.won], item, step.distance[step.won])
+    return paths, reach.edge_id[edge]
 
 
 def sampled_cross_entropy(
