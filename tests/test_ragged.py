@@ -2,7 +2,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrdgraph.ragged import distinct, ragged_arange, starts
+from lrdgraph.ragged import distinct, ragged_arange, relabel, starts
 
 ranges = st.lists(st.tuples(st.integers(-20, 20), st.integers(0, 5)), max_size=8)
 
@@ -38,3 +38,12 @@ def test_distinct_keeps_the_shape():
     index = torch.tensor([[3, 1], [1, 7]])
     items, place = distinct(index, 8)
     assert items[place].equal(index)
+
+
+@given(st.lists(st.lists(st.integers(0, 6), max_size=5), min_size=1, max_size=3))
+def test_relabelled_indices_mean_the_same_items(lists):
+    index = [torch.tensor(one, dtype=torch.long) for one in lists]
+    items, places = relabel(6, *index)  # 6 is padding
+    assert items.tolist() == sorted({i for one in lists for i in one if i < 6})
+    padded = torch.cat([items, torch.tensor([6])])
+    assert all(padded[p].equal(i) for p, i in zip(places, index, strict=True))

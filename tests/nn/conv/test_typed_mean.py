@@ -77,3 +77,10 @@ def test_tiny_shares_are_dropped():
     assert torch.allclose(mean, torch.tensor([1 / 1.0005, 0, 0]))
     kept = FrozenTypedMean(edge_index, weight, 3, min_share=0.0)(x, comp)
     assert torch.allclose(kept, typed_mean(x, edge_index, weight))
+
+
+@given(edges, st.lists(item, max_size=7))
+def test_means_of_some_items_are_those_of_all(edges, items):
+    x, some = torch.randn(NUM_ITEMS, 2), torch.tensor(items, dtype=torch.long)
+    frozen = FrozenTypedMean(*as_tensors(edges), NUM_ITEMS)
+    assert torch.allclose(frozen.rows(some, x), naive(x, edges)[:, some], atol=1e-6)
