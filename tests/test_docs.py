@@ -211,12 +211,12 @@ def test_commands_exist(page, command):
         assert set(extras) <= set(config["options.extras_require"])
 
 
-def shown(notebook: nbformat.NotebookNode) -> list[str]:
-    """What each cell prints or returns as text, without the last digits of numbers."""
+def shown(notebook: nbformat.NotebookNode) -> str:
+    """What all cells print or return as text, without numbers, however it is cut."""
     outputs = [o for cell in notebook.cells for o in cell.get("outputs", [])]
     outputs = [o for o in outputs if o.get("name") != "stderr"]  # warnings of others
     texts = [o.get("text") or o["data"].get("text/plain", "") for o in outputs]
-    return [re.sub(r"\d+(\.\d+)?", "#", text) for text in texts]
+    return re.sub(r"\d+(\.\d+)?", "#", "".join(texts))
 
 
 @pytest.mark.slow
