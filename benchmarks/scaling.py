@@ -121,9 +121,7 @@ def rank(
     }
     rows = max(1, 2**27 // model.num_items)
     with timed(seconds, "ranking 1000"):
-        for first in range(0, 1000, rows):
-            some = dict(list(histories.items())[first : first + rows])
-            model.recommend_all(some, batch_size=rows, progress=False)
+        model.recommend_all(histories, batch_size=rows, progress=False)
     taken = []
     for history in list(histories.values())[:50]:
         start = time.perf_counter()

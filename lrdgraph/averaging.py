@@ -55,8 +55,9 @@ class WeightAverage(Callback):
         """Let the average of rows that are going to change catch up with them."""
         for place, parameter in enumerate(pl_module.parameters()):
             if parameter.grad is not None and parameter.grad.is_sparse:
-                clock = torch.full_like(parameter[:, 0], self._now, dtype=torch.double)
-                self._clock.setdefault(place, clock)
+                if place not in self._clock:
+                    clock = parameter.new_zeros(len(parameter), dtype=torch.double)
+                    self._clock[place] = clock + self._now
                 self._catch_up(place, parameter, _rows(parameter))
 
     @torch.no_grad()

@@ -11,7 +11,7 @@ from torch_geometric.data import HeteroData
 from lrdgraph import arrivals, convert
 from lrdgraph.candidates import Candidates, unite
 from lrdgraph.objectives import make_dvae
-from lrdgraph.ragged import distinct, ragged_arange
+from lrdgraph.ragged import distinct, find, ragged_arange
 from lrdgraph.text.vector_step import VectorStep
 from lrdgraph.typing import NONE, TRANSITION, PairDraw, PairEvidence, TypedEdges
 
@@ -139,9 +139,7 @@ class LatentRelationGraph(nn.Module):
             source: Item indices with shape ``[M]``.
             target: Item indices with shape ``[M]``.
         """
-        wanted = source * self.num_items + target
-        place = torch.searchsorted(self.key, wanted).clamp(max=self.num_edges - 1)
-        return torch.where(self.key[place] == wanted, place, -1)
+        return find(self.key, source * self.num_items + target)
 
     def edges_from(self, source: Tensor) -> tuple[Tensor, Tensor]:
         """Place of all pairs that leave the given items.

@@ -68,3 +68,11 @@ def distinct(index: Tensor, size: int) -> tuple[Tensor, Tensor]:
     present[index.flatten()] = True
     place = present.cumsum(0) - 1
     return present.nonzero().squeeze(-1), place[index]
+
+
+def find(key: Tensor, wanted: Tensor) -> Tensor:
+    """Place of each wanted key among ascending ones, -1 where there is none."""
+    if not key.numel():
+        return torch.full_like(wanted, -1)
+    place = torch.searchsorted(key, wanted).clamp(max=key.numel() - 1)
+    return torch.where(key[place] == wanted, place, -1)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lrdgraph.graph import LatentRelationGraph
 from lrdgraph.nn.scoring import Paths
-from lrdgraph.ragged import ragged_arange, starts
+from lrdgraph.ragged import find, ragged_arange, starts
 from lrdgraph.typing import Rows
 
 
@@ -139,14 +139,6 @@ def _among(
     found = torch.zeros_like(key, dtype=torch.bool)
     found[place] = find(wanted.unique(), key[place]) >= 0
     return found
-
-
-def find(key: Tensor, wanted: Tensor) -> Tensor:
-    """Place of each wanted key among ascending ones, -1 where there is none."""
-    if not key.numel():
-        return torch.full_like(wanted, -1)
-    place = torch.searchsorted(key, wanted).clamp(max=key.numel() - 1)
-    return torch.where(key[place] == wanted, place, -1)
 
 
 class Steps(NamedTuple):

@@ -97,7 +97,8 @@ def test_files_give_back_edges_and_texts(
 
 
 # pandas 2 loses NUL when it reads a table.
-letter = st.characters(codec="utf-8", exclude_characters="\0")
+LOST = "\0" if pd.__version__ < "3" else ""
+letter = st.characters(codec="utf-8", exclude_characters=LOST)
 name = st.text(letter, min_size=1, max_size=6)
 names = st.lists(name, min_size=9, max_size=9, unique_by=legal)
 
