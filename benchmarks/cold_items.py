@@ -12,7 +12,7 @@ training histories alone. A row of the JSON is not run again.
 import logging
 import warnings
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -48,6 +48,7 @@ COLUMNS = (
     ("warm", "all", "NDCG@10"),
     ("new shopper", "before", "NDCG@10"),
 )
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 PROMINENCES = (0, 1, 2)  # of new items in the rankings of LRDRec, in nats
 LENGTHS = (1, 2, 3, 5, 20)  # last items of a history that text neighbours are sought of
 
@@ -74,14 +75,19 @@ def ranks(
     model: nn.Module, questions: Sequence[Question], among: slice
 ) -> dict[str, float]:
     """Metrics of the ranking among some of the items, over all questions."""
-    model.eval()
-    states, found = model.item_states(), []
-    for question in questions:
-        scores = torch.full((len(question["target"]), states.size(0)), -torch.inf)
+    states, found = model.to(DEVICE).eval().item_states(), []
+    for question in on_device(questions):
+        scores = states.new_full((len(question["target"]), len(states)), -torch.inf)
         scores[:, among] = model(question["history"], states)[:, among]
         seen = question["seen_row"], question["seen_item"]
         found.append(rank_of_target(scores, question["target"], seen))
     return ranking_metrics(torch.cat(found))
+
+
+def on_device(questions: Sequence[Question]) -> Iterator[dict[str, Tensor]]:
+    """The questions, where models are asked."""
+    for question in questions:
+        yield {name: value.to(DEVICE) for name, value in question.items()}
 
 
 def figures(before: nn.Module, after: nn.Module, shop: Shop, args: Namespace) -> dict:

@@ -41,7 +41,7 @@ class OneNegative(SASRec):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """The target against one item that the window does not hold."""
-        history, rows, target = self._training_rows(batch)
+        history, rows, target = self.training_rows(batch)
         states = self.item_states()
         users = self.user_states(states, history)[rows.batch, rows.slot]
         negative = torch.randint(self.num_items, target.shape)

@@ -54,7 +54,7 @@ def with_items(
         raise ValueError(
             f"'texts' need to be as many as 'ids', {len(ids)} (got {len(texts)})"
         )
-    x = embed_texts(encoder, texts, ids, "with_items")
+    x = embed_texts(encoder, texts, ids, "with_items").to(graph.x)
     for step in graph.vector_steps:
         x = step(x)
     candidates = arrive(graph.candidates, ids, texts, x, k)

@@ -7,7 +7,7 @@ which Gephi merges the relations of a pair into one.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 from xml.sax.saxutils import escape, quoteattr
 
 import pandas as pd
@@ -66,7 +66,7 @@ def write_graphml(graph: LatentRelationGraph, edges: Edges, file: BinaryIO) -> N
     lines = (
         ("<edge source=" + edge["head"] + " target=" + edge["tail"])
         + ('><data key="relation">' + edge["relation"])
-        + ('</data><data key="weight">' + edge["probability"].astype(str))
+        + ('</data><data key="weight">' + _text(edge["probability"]))
         + "</data></edge>\n"
     )
     _write_lines(lines, file)
@@ -84,13 +84,18 @@ def write_gexf(graph: LatentRelationGraph, edges: Edges, file: BinaryIO) -> None
     names = [quoteattr(legal(name)) for name in edges]
     edge = triples(graph, edges, ids, names)
     lines = (
-        ('<edge id="' + edge.index.astype(str).to_series(index=edge.index))
+        ('<edge id="' + _text(edge.index.to_series()))
         + ('" source=' + edge["head"] + " target=" + edge["tail"])
         + (" label=" + edge["relation"] + " kind=" + edge["relation"])
-        + (' weight="' + edge["probability"].astype(str) + '"/>\n')
+        + (' weight="' + _text(edge["probability"]) + '"/>\n')
     )
     _write_lines(lines, file)
     file.write(b"</edges>\n</graph>\n</gexf>\n")
+
+
+def _text(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Numbers as text, of the one type to which even no names at all can be added."""
+    return values.astype(str).astype(object)
 
 
 def _write_lines(lines: pd.Series[str], file: BinaryIO) -> None:

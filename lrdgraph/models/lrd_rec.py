@@ -128,6 +128,11 @@ class LRDRec(SASRec):
         self.newcomers = Newcomers(graph, newness)
         self._typed_mean: FrozenTypedMean | None = None
 
+    def _apply(self, fn: Any, recurse: bool = True) -> LRDRec:
+        self._typed_mean = None  # it is on the device where edges were typed
+        moved: LRDRec = super()._apply(fn, recurse)
+        return moved
+
     @torch.no_grad()
     def type_edges(self) -> FrozenTypedMean:
         """Type all edges anew for the convolution.

@@ -12,6 +12,8 @@ from lrdgraph.nn.scoring import Messages
 
 CHUNK = 2**19
 """Scores held at once: 2 MiB, which stay in a processor's cache."""
+CHUNK_ON_GPU = 2**26
+"""The same on a GPU, 256 MiB: what costs there is to launch many small products."""
 
 
 def catalogue_cross_entropy(
@@ -35,7 +37,7 @@ def catalogue_cross_entropy(
         target: The item that is to win each row, with shape ``[P]``.
     """
     places = [m.row * states.size(0) + m.item for m in messages]
-    first = torch.arange(0, users.size(0), _step(states.size(0)), device=users.device)
+    first = torch.arange(0, users.size(0), _step(states), device=users.device)
     ends = [[*torch.searchsorted(m.row, first).tolist(), len(m.row)] for m in messages]
     values = [m.value for m in messages]
     loss: Tensor = _CatalogueCrossEntropy.apply(
@@ -44,9 +46,10 @@ def catalogue_cross_entropy(
     return loss
 
 
-def _step(num_items: int) -> int:
-    """Rows of a chunk."""
-    return max(1, CHUNK // num_items)
+def _step(states: Tensor) -> int:
+    """Rows of a chunk, for item states ``[N, C]``."""
+    chunk = CHUNK_ON_GPU if states.is_cuda else CHUNK
+    return max(1, chunk // len(states))
 
 
 class _CatalogueCrossEntropy(torch.autograd.Function):
@@ -67,7 +70,7 @@ class _CatalogueCrossEntropy(torch.autograd.Function):
             torch.zeros_like(t) for t in (users, states, bias, *values)
         ]
         loss = users.new_zeros(())
-        for rows, parts in _chunks(users.size(0), states.size(0), ends):
+        for rows, parts in _chunks(users.size(0), _step(states), ends):
             cells = [
                 place[part] - rows.start * states.size(0)
                 for place, part in zip(places, parts, strict=True)
@@ -95,10 +98,9 @@ class _CatalogueCrossEntropy(torch.autograd.Function):
 
 
 def _chunks(
-    num_rows: int, num_items: int, ends: list[list[int]]
+    num_rows: int, step: int, ends: list[list[int]]
 ) -> Iterator[tuple[slice, list[slice]]]:
     """Rows of each chunk, and its part of each set of messages."""
-    step = _step(num_items)
     for number, first in enumerate(range(0, num_rows, step)):
         parts = [slice(end[number], end[number + 1]) for end in ends]
         yield slice(first, min(first + step, num_rows)), parts

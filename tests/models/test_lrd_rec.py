@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from torch_geometric.data import HeteroData
@@ -92,6 +94,15 @@ def test_convolution_keeps_its_types_while_training(shop):
     before = model.item_states()
     torch.nn.init.normal_(model.graph.dvae.outcome.weight)
     assert model.item_states().equal(before)
+
+
+def test_a_model_in_training_can_be_copied_and_moved(shop):
+    model = make_model(shop).train()
+    states = model.eval().item_states().detach()
+    model.train().item_states()  # edges are typed, for some time
+    assert torch.equal(copy.deepcopy(model).eval().item_states(), states)
+    wider = model.double()  # a device that every machine has
+    assert wider.item_states().dtype == torch.double
 
 
 def test_padding_alone_gets_no_message(shop):

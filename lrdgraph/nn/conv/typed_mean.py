@@ -78,6 +78,9 @@ class FrozenTypedMean:
         self.forth = self._by_target()
         self.said: list[Tensor] = []
 
+    def __deepcopy__(self, memo: object) -> FrozenTypedMean:
+        return self  # a constant, and PyTorch copies no sparse matrix
+
     def _by_target(self) -> Tensor:
         """Shares of each source, a row for every relation and target."""
         by_target = self._edge_index[1].argsort(stable=True)

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 NUM_GROUPS = 4
-"""Groups that a batch is encoded in. More would save few slots."""
+"""Groups that a batch is encoded in. More would save few slots; on a GPU all go
+together, as slots cost less there than more kernels do."""
 
 
 class HistoryEncoder(nn.Module, ABC):
@@ -54,7 +55,8 @@ class HistoryEncoder(nn.Module, ABC):
             return self.encode(states, mask, time) * mask.unsqueeze(-1)
         encoded = torch.zeros_like(states)
         # Histories of similar length go together, without the slots that none fills.
-        for rows in mask.sum(dim=1).argsort().chunk(NUM_GROUPS):
+        num_groups = 1 if states.is_cuda else NUM_GROUPS
+        for rows in mask.sum(dim=1).argsort().chunk(num_groups):
             first = length - int(mask[rows].sum(dim=1).max())
             if first < length:
                 part = rows.unsqueeze(1), torch.arange(first, length)
