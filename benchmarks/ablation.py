@@ -55,8 +55,8 @@ def unused(data: HeteroData, config: dict) -> LRDRec:
     """Latent relations that reconstruct items, but carry no weight in the graph."""
     model = full(data, config)
     num_latent = config["num_latent"]
-    x = model.graph.x
-    model.graph._latent = lambda edge_id: x.new_zeros(len(edge_id), num_latent)
+    graph = model.graph
+    graph._latent = lambda edge_id: graph.x.new_zeros(len(edge_id), num_latent)
     return model
 
 

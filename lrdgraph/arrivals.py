@@ -63,7 +63,7 @@ def with_items(
     if graph.num_latent:
         grown.dvae.load_state_dict(graph.dvae.state_dict())
     grown.relation_names = graph.relation_names
-    return grown.train(graph.training)
+    return grown.to(graph.x.device).train(graph.training)
 
 
 def arrive(

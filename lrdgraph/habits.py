@@ -105,6 +105,7 @@ def typical_habits(lags: Tensor, num_groups: int) -> Tensor:
     """
     from sklearn.cluster import KMeans
 
+    lags = lags.cpu()  # where k-means is
     overall = (lags.sum(0) + 1) / (lags.sum() + lags.size(1))
     followed = lags[:, :-1].sum(1)
     most = followed.topk(min(int((followed > 0).sum()), 10_000))

@@ -46,9 +46,9 @@ def over(
         ValueError: If relations or vectors are others, or if trends are missing.
     """
     _check(model, graph, trend)
-    other = type(model)(graph, trend=trend, **model.arguments)
+    other = type(model)(graph, trend=trend, **model.arguments).to(graph.x.device)
     place = {name: index for index, name in enumerate(model.graph.ids)}
-    old = torch.tensor([place.get(name, -1) for name in graph.ids])
+    old = graph.start.new_tensor([place.get(name, -1) for name in graph.ids])
     new = (old >= 0).nonzero().squeeze(-1)
     with torch.no_grad():
         carried = _parameters(model)
