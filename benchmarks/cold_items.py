@@ -21,7 +21,7 @@ from arriving import Shop, hold_out, new_shoppers, warm_questions
 from models import TEXT_MODEL, build, configure
 from next_item import train
 from pytorch_lightning import seed_everything
-from record import read, write
+from record import device, read, write
 from torch import Tensor, nn
 
 from lrdgraph.data.sequences import Question
@@ -240,6 +240,7 @@ def main() -> None:
                 found = {
                     "epochs": epochs,
                     "metrics": figures(before, after, shop, args),
+                    **device(),
                 }
                 rows.append(row | {"model": name} | found)
             if args.out:

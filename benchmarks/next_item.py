@@ -29,7 +29,7 @@ from models import (
     configure,
 )
 from pytorch_lightning import Trainer, seed_everything
-from record import peak_mib, read, write
+from record import device, peak_mib, read, write
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import Compose
 
@@ -134,6 +134,7 @@ def run(
         "validation": group(validation, "val/"),
         "seconds": {k: round(v, 2) for k, v in seconds.items()},
         "peak_mib": peak_mib(),
+        **device(),
     }
 
 

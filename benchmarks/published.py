@@ -18,7 +18,7 @@ from pathlib import Path
 import torch.nn.functional as F
 from next_item import group, table
 from pytorch_lightning import seed_everything
-from record import peak_mib, read, write
+from record import device, peak_mib, read, write
 from torch_geometric.data import HeteroData
 
 from lrdgraph import LatentRelationGraph
@@ -133,6 +133,7 @@ def run(
             "test": round(time.perf_counter() - start, 2),
         },
         "peak_mib": peak_mib(),
+        **device(),
     }
 
 

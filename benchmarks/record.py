@@ -35,6 +35,14 @@ def write(path: Path, rows: list[dict]) -> None:
         file.write(f"{text}\n".encode())
 
 
+def device() -> dict[str, str | int]:
+    """What a model was trained on, and the most memory of a GPU that this took."""
+    if not torch.cuda.is_available():
+        return {"device": "cpu"}
+    peak = torch.cuda.max_memory_allocated() // 2**20
+    return {"device": torch.cuda.get_device_name(), "gpu_mib": peak}
+
+
 def peak_mib() -> int:
     """Most memory that this process has had (Linux counts in KiB, macOS in bytes)."""
     unit = 1 if sys.platform == "darwin" else 1024

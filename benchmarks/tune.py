@@ -23,7 +23,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 from pytorch_lightning import seed_everything
-from record import read, write
+from record import device, read, write
 from torch_geometric.data import HeteroData
 
 METRIC = "NDCG@10"  # of the full ranking
@@ -60,6 +60,7 @@ def validate(data: HeteroData, model: str, config: dict, progress: bool) -> dict
         "epochs": trainer.current_epoch,
         "validation": group(validation, "val/"),
         "seconds": round(seconds, 2),
+        **device(),
     }
 
 
