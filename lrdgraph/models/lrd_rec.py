@@ -163,7 +163,7 @@ class LRDRec(SASRec):
 
     def edges(self, edge_id: Tensor | None = None) -> TypedEdges:
         """Relations of pairs as they count here: see :class:`LatentRelationGraph`."""
-        edges: TypedEdges = self.newcomers(self.graph(edge_id), edge_id)
+        edges: TypedEdges = self.newcomers(self.graph(edge_id))
         return edges
 
     def item_states(self, item: Tensor | None = None) -> Tensor:

@@ -14,7 +14,6 @@ from lrdgraph.ragged import ragged_arange, starts
 from lrdgraph.typing import TRANSITION, TypedEdges
 
 _SHARPNESS = 10.0  # of a softmax over cosines
-_USUAL = 0.6  # cosine of a pair of similar texts, for strength and closeness to differ
 _PAIRS = 1 << 16  # whose texts are compared at a time
 
 
@@ -29,10 +28,7 @@ class Newcomers(nn.Module):
     - in place of its id embedding that of its text neighbours among the known items,
       :math:`\sum_n a_n e_n` with :math:`a = \text{softmax}(10 \cos(x, x_n))`;
     - in place of its bias the one of all new items;
-    - a strength :math:`\exp(s_r + c_r (\cos(x_i, x_j) - 0.6))` of the messages that
-      reach it from item :math:`i` over relation :math:`r`, with learned :math:`s_r` and
-      :math:`c_r`: how much what is known of others says of it, and how much more so
-      the closer it is.
+    - a strength, learned for each relation, of the messages that reach it.
 
     Leaving out at random what will be missing is the idea of "DropoutNet: Addressing
     Cold Start in Recommender Systems" (Volkovs et al., NeurIPS 2017). Observed
@@ -50,10 +46,9 @@ class Newcomers(nn.Module):
     known: Tensor
     drawn: Tensor
     counts: Tensor
-    closeness: Tensor
     start: Tensor
     lender: Tensor
-    share_of: Tensor
+    closeness: Tensor
 
     def __init__(self, graph: LatentRelationGraph, share: float) -> None:
         super().__init__()
@@ -64,18 +59,15 @@ class Newcomers(nn.Module):
         self.share = share
         self.bias = nn.Parameter(torch.zeros(()))
         self.strength = nn.Parameter(torch.zeros(len(graph.relations)))
-        self.closer = nn.Parameter(torch.zeros(len(graph.relations)))
         known = (graph.popularity > 0) | ~graph.popularity.any()
-        closeness = _closeness(graph)
-        edge = _near(graph, known)
+        start, lender, closeness = _lenders(graph, known)
         for name, value in {
             "known": known,
             "drawn": torch.zeros_like(known),
             "counts": torch.tensor([name == TRANSITION for name in graph.relations]),
-            "closeness": closeness - _USUAL,
-            "start": starts(graph.edge_index[0, edge], graph.num_items),
-            "lender": graph.edge_index[1, edge],
-            "share_of": (_SHARPNESS * (closeness[edge] - 1)).exp(),
+            "start": start,
+            "lender": lender,
+            "closeness": closeness,
         }.items():
             self.register_buffer(name, value, persistent=False)
 
@@ -106,9 +98,9 @@ class Newcomers(nn.Module):
         who = new if item is None else item[new]
         first = self.start[who]
         owner, place = ragged_arange(first, self.start[who + 1] - first)
-        share = self.share_of[place]
-        total = share.new_zeros(len(new)).index_add_(0, owner, share)
-        weight = (share / total[owner]).unsqueeze(1)
+        closeness = self.closeness[place]
+        total = closeness.new_zeros(len(new)).index_add_(0, owner, closeness)
+        weight = (closeness / total[owner]).unsqueeze(1)
         lent = weight * look_up(self.lender[place])
         nothing = ids.new_zeros(len(new), ids.size(1))
         return ids.index_copy(0, new, nothing.index_add(0, owner, lent))
@@ -117,37 +109,28 @@ class Newcomers(nn.Module):
         """Biases ``[N]``, the same for all new items."""
         return torch.where(self.new, self.bias, bias)
 
-    def forward(self, edges: TypedEdges, edge_id: Tensor | None = None) -> TypedEdges:
-        """The edges, as much as is known of those of new items, and as strong.
-
-        Args:
-            edges: The ``M`` edges.
-            edge_id: Their places in the graph, with shape ``[M]``; None for all.
-        """
+    def forward(self, edges: TypedEdges) -> TypedEdges:
+        """The edges, as much as is known of those of new items, and as strong."""
         source, target = self.new[edges.edge_index]
         unknown = (source | target).unsqueeze(1) & self.counts
-        weight = edges.weight.masked_fill(unknown, 0)
-        place = target.nonzero().squeeze(-1)
-        closeness = self.closeness[place if edge_id is None else edge_id[place]]
-        strength = (self.strength + closeness.unsqueeze(1) * self.closer).exp()
-        ones = torch.ones_like(weight).index_copy(0, place, strength)
-        return edges._replace(weight=weight * ones)
+        strength = torch.where(target.unsqueeze(1), self.strength.exp(), 1.0)
+        return edges._replace(weight=edges.weight.masked_fill(unknown, 0) * strength)
 
 
-def _closeness(graph: LatentRelationGraph) -> Tensor:
-    """Cosine of the texts of each pair, with shape ``[E]``."""
-    unit = normalize(graph.x)
-    pairs = graph.edge_index.split(_PAIRS, dim=1)
-    return torch.cat([(unit[i] * unit[j]).sum(1) for i, j in pairs])
-
-
-def _near(graph: LatentRelationGraph, known: Tensor) -> Tensor:
-    """Places of pairs from each item to its text neighbours among the known ones.
+def _lenders(
+    graph: LatentRelationGraph, known: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Where each item's text neighbours begin, these, and how close they are.
 
     Items without text, and graphs without pairs by text, have none.
     """
-    if TEXT_KNN not in graph.observed_relations:
-        return torch.empty(0, dtype=torch.long, device=known.device)
-    column = graph.observed_relations.index(TEXT_KNN)
-    near = (graph.observed[:, column] > 0) & known[graph.edge_index[1]]
-    return near.nonzero().squeeze(-1)
+    near = torch.zeros_like(graph.static)
+    if TEXT_KNN in graph.observed_relations:
+        column = graph.observed_relations.index(TEXT_KNN)
+        near = (graph.observed[:, column] > 0) & known[graph.edge_index[1]]
+    source, target = graph.edge_index[:, near]
+    unit = normalize(graph.x)
+    pairs = zip(source.split(_PAIRS), target.split(_PAIRS), strict=True)
+    cosine = [(unit[i] * unit[j]).sum(1) for i, j in pairs]
+    start = starts(source, graph.num_items)
+    return start, target, (_SHARPNESS * (torch.cat(cosine) - 1)).exp()
