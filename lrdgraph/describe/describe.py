@@ -10,6 +10,7 @@ from lrdgraph.describe.description import Description, Exemplar, Habits, Overlap
 from lrdgraph.describe.pairs import Pairs, gather
 from lrdgraph.graph import LatentRelationGraph
 from lrdgraph.habits import LAGS
+from lrdgraph.typing import TRANSITION
 
 _NUM_NAMING = 2  # words in a name
 _SYMMETRIC = 0.5  # share of pairs that go back, from which words say nothing
@@ -57,6 +58,7 @@ def _describe(
     gained, lost = pairs.changes(own)
     directed = symmetry is None or symmetry < _SYMMETRIC
     telling = gained if directed and gained else _telling(overlaps)
+    telling = telling or pairs.shared(own)
     relation = graph.latent_relations[outcome]
     return Description(
         relation,
@@ -75,10 +77,7 @@ def _describe(
 
 def _name(habits: Habits | None, telling: tuple[str, ...]) -> str:
     """When shoppers come, and what is telling of the pairs."""
-    when = _when(habits)
-    if not telling:
-        return ""
-    return f"{when}: {', '.join(telling)}" if when else ", ".join(telling)
+    return ": ".join(part for part in (_when(habits), ", ".join(telling)) if part)
 
 
 def _when(habits: Habits | None) -> str:
@@ -91,14 +90,22 @@ def _when(habits: Habits | None) -> str:
 
 
 def _telling(overlaps: tuple[Overlap, ...]) -> tuple[str, ...]:
-    """What holds remarkably often; failing that, attributes that rarely agree."""
-    often = [o.name for o in overlaps if o.lift >= _TELLING]
+    """What holds remarkably often; failing that, attributes that rarely agree.
+
+    That shoppers go from one to the other is said already, by when they come. A known
+    relation ``same_brand`` and an attribute ``brand`` are one thing.
+    """
+    often = [
+        overlap.name.replace("_", " ")
+        for overlap in overlaps
+        if overlap.lift >= _TELLING and overlap.name != TRANSITION
+    ]
     rarely = [
         o.name.replace("same ", "other ", 1)
         for o in reversed(overlaps)
         if o.lift <= 1 / _TELLING and o.name.startswith("same ")
     ]
-    return tuple(often or rarely)
+    return tuple(dict.fromkeys(often or rarely))
 
 
 def _exemplars(

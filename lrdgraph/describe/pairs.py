@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from lrdgraph.graph import LatentRelationGraph
 from lrdgraph.typing import TRANSITION
 
 _NUM_WORDS = 8
+_COMMON = 0.1  # share of pairs that a word needs to be said of all
 _SURE_WORD = 3.0  # standard errors from which a difference is no accident
 _NO_ATTRIBUTES = ("id", "text", "title", "vector_steps")
 
@@ -81,6 +83,24 @@ class Pairs:
         lost = np.asarray(head.sum(axis=0) - both).ravel()
         z = (gained - lost) / np.sqrt(np.maximum(gained + lost, 1))
         return self._surest(z), self._surest(-z)
+
+    def shared(self, own: Tensor) -> tuple[str, ...]:
+        """Words that both titles have more often in the mask than over all pairs.
+
+        Those of fewer than a tenth of its pairs say nothing of the rest.
+        """
+        number = int(own.sum())
+        usual = np.asarray(self._both.mean(axis=0)).ravel() * number
+        here = np.asarray(self._both[own.numpy()].sum(axis=0)).ravel()
+        # The 1 keeps a word that few pairs have from being remarkable anywhere.
+        z = (here - usual) / np.sqrt(usual + 1)
+        return self._surest(np.where(here >= _COMMON * number, z, 0))
+
+    @cached_property
+    def _both(self) -> csr_matrix:
+        """Which words the two titles of each pair share, with shape ``[P, V]``."""
+        head, tail = (self.has_word[items] for items in self.edge_index)
+        return head.multiply(tail).tocsr()
 
     def _surest(self, z: NDArray[np.float64]) -> tuple[str, ...]:
         order = np.argsort(-z, kind="stable")[:_NUM_WORDS]

@@ -77,6 +77,19 @@ def test_names(described: list[Description]) -> None:
     assert names[3] == "latent_4"
 
 
+def test_a_relation_that_goes_both_ways_is_named_by_shared_words() -> None:
+    kinds = range(10), range(10, 20)
+    pairs = [pair for kind in kinds for pair in permutations(kind, 2)]
+    data = make_shop([[0, 1]], 20, {"seen": pairs})
+    data["item"].title = [f"red pen {i}" for i in range(10)]
+    data["item"].title += [f"blue ink {i}" for i in range(10)]
+    graph = LatentRelationGraph(data, num_latent=2)
+    outcome = 1 + (graph.edge_index[0] >= 10).long()
+    graph.posterior = lambda edge_id: torch.eye(3)[outcome[edge_id]]
+    names = [set(one.name.split(", ")) for one in describe(graph, data)]
+    assert names == [{"red", "pen"}, {"blue", "ink"}]
+
+
 def test_words(described: list[Description]) -> None:
     assert set(described[0].gained) == set(described[1].lost) == {"ink", "refill"}
     assert set(described[0].lost) == set(described[1].gained) == {"laser"}
