@@ -10,6 +10,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
+from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.datasets.files import atomic_write
 
 
@@ -54,3 +55,50 @@ class WholeCheckpoints(TorchCheckpointIO):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(Path(path)) as file:
             torch.save(checkpoint, file)
+
+
+def earlier_run(folder: Path, run: dict[str, str]) -> dict[str, Any] | None:
+    """The last checkpoint of the run in the folder, if there is one.
+
+    Raises:
+        ValueError: If the folder holds another run.
+    """
+    if not (folder / "last.ckpt").exists():
+        return None
+    checkpoint = read_checkpoint(folder / "last.ckpt")
+    there = checkpoint.get("run", {})
+    names = [name for name in {**run, **there} if run.get(name) != there.get(name)]
+    if names:
+        found = [f"{n} is {there.get(n)}, not {run.get(n)}" for n in names[:3]]
+        raise ValueError(
+            f"'{folder}' needs to be empty or to hold checkpoints of the same run (got "
+            f"one in which {', '.join(found)}; {len(names)} in all): give "
+            "'make_trainer' another folder, or remove this one to train anew"
+        )
+    return checkpoint
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint into main memory; nothing is unpickled."""
+    checkpoint: dict[str, Any] = torch.load(path, "cpu", weights_only=True)
+    return checkpoint
+
+
+def describe_run(
+    task: LightningModule, datamodule: SequenceDataModule
+) -> dict[str, str]:
+    """What a run is, by which its checkpoints are known: names and their values."""
+    run: dict[str, Any] = {"data": datamodule.fingerprint}
+    for part, module in task.named_modules():
+        run[part or "task"] = type(module).__qualname__
+    rates = ("lr", "gate_lr", "dvae_lr", "weight_decay", "dvae_weight_decay")
+    run |= {name: getattr(task, name) for name in rates}
+    model: Any = task.model
+    for part, module in model.named_modules(prefix="model"):
+        for name, value in vars(module).items():
+            public = not name.startswith("_") and name != "training"
+            if public and isinstance(value, int | float | str):
+                run[f"{part}.{name}"] = value
+    for name, tensor in task.state_dict().items():
+        run[name] = list(tensor.shape)
+    return {name: str(value) for name, value in run.items()}

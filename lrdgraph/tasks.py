@@ -19,7 +19,13 @@ from lrdgraph.health import health
 from lrdgraph.metrics import rank_among, rank_of_target, ranking_metrics
 from lrdgraph.models import RCF, LRDRec, Popularity, SASRec
 from lrdgraph.optimizing import RowAdamW
-from lrdgraph.resuming import RandomState, WholeCheckpoints
+from lrdgraph.resuming import (
+    RandomState,
+    WholeCheckpoints,
+    describe_run,
+    earlier_run,
+    read_checkpoint,
+)
 from lrdgraph.typing import Batch
 
 MONITOR = "val/NDCG@10"
@@ -179,8 +185,13 @@ def make_trainer(
     monitor: str = MONITOR,
     average: bool = True,
     progress: bool = True,
+    devices: int = 1,
+    num_nodes: int = 1,
 ) -> Trainer:
     """A trainer that stops when validation no longer improves.
+
+    On several devices, each has a process of its own with a share of the batches and of
+    the questions (DDP). Where these do not come out even, a question counts twice.
 
     Args:
         folder: Where checkpoints go: the best and the last epoch.
@@ -189,7 +200,12 @@ def make_trainer(
         monitor: That figure.
         average: Whether to keep a :class:`~lrdgraph.averaging.WeightAverage`.
         progress: Whether to show a progress bar.
+        devices: Number of GPUs, or of processes where there is none. A batch is that of
+            each: ``batch_size=64`` on four is 256 on one.
+        num_nodes: Number of machines with so many devices each, started as Lightning's
+            documentation says, by ``torchrun`` or by SLURM.
     """
+    several = devices * num_nodes > 1
     best, last = (
         ModelCheckpoint(
             folder,
@@ -207,7 +223,9 @@ def make_trainer(
         # ``save_last`` would only write the epochs that are better.
         callbacks=[*[WeightAverage()] * average, RandomState(), stopping, best, last],
         plugins=[WholeCheckpoints()],
-        devices=1,
+        devices=devices,
+        num_nodes=num_nodes,
+        strategy="ddp_find_unused_parameters_true" if several else "auto",
         logger=False,
         enable_progress_bar=progress,
         enable_model_summary=False,
@@ -249,8 +267,8 @@ def fit(trainer: Trainer, task: NextItem, datamodule: SequenceDataModule) -> Non
         got = [type(callback).__name__ for callback in (stopping, best)]
         raise ValueError(f"'trainer' needs to come from 'make_trainer' (got {got})")
     folder = Path(str(best.dirpath))
-    task.run = _describe(task, datamodule)
-    there = _earlier(folder, task.run)
+    task.run = describe_run(task, datamodule)
+    there = earlier_run(folder, task.run)
     task.train()  # a kept model comes in evaluation mode, which Lightning would keep
     if there is None:
         trainer.fit(task, datamodule)
@@ -258,43 +276,4 @@ def fit(trainer: Trainer, task: NextItem, datamodule: SequenceDataModule) -> Non
         task.on_load_checkpoint(there)
     else:
         trainer.fit(task, datamodule, ckpt_path=folder / "last.ckpt", weights_only=True)
-    task.load_state_dict(_read(folder / "best.ckpt")["state_dict"])
-
-
-def _earlier(folder: Path, run: dict[str, str]) -> dict[str, Any] | None:
-    """The last checkpoint of the run in the folder, if there is one."""
-    if not (folder / "last.ckpt").exists():
-        return None
-    checkpoint = _read(folder / "last.ckpt")
-    there = checkpoint.get("run", {})
-    names = [name for name in {**run, **there} if run.get(name) != there.get(name)]
-    if names:
-        found = [f"{n} is {there.get(n)}, not {run.get(n)}" for n in names[:3]]
-        raise ValueError(
-            f"'{folder}' needs to be empty or to hold checkpoints of the same run (got "
-            f"one in which {', '.join(found)}; {len(names)} in all): give "
-            "'make_trainer' another folder, or remove this one to train anew"
-        )
-    return checkpoint
-
-
-def _read(path: Path) -> dict[str, Any]:
-    checkpoint: dict[str, Any] = torch.load(path, "cpu", weights_only=True)
-    return checkpoint
-
-
-def _describe(task: NextItem, datamodule: SequenceDataModule) -> dict[str, str]:
-    """What a run is, by which its checkpoints are known: names and their values."""
-    run: dict[str, Any] = {"data": datamodule.fingerprint}
-    for part, module in task.named_modules():
-        run[part or "task"] = type(module).__qualname__
-    rates = ("lr", "gate_lr", "dvae_lr", "weight_decay", "dvae_weight_decay")
-    run |= {name: getattr(task, name) for name in rates}
-    for part, module in task.model.named_modules(prefix="model"):
-        for name, value in vars(module).items():
-            public = not name.startswith("_") and name != "training"
-            if public and isinstance(value, int | float | str):
-                run[f"{part}.{name}"] = value
-    for name, tensor in task.state_dict().items():
-        run[name] = list(tensor.shape)
-    return {name: str(value) for name, value in run.items()}
+    task.load_state_dict(read_checkpoint(folder / "best.ckpt")["state_dict"])

@@ -78,7 +78,10 @@ def _fingerprint(data: HeteroData) -> str:
 def _loader(
     dataset: Dataset[Any], batch_size: int, shuffle: bool = False
 ) -> DataLoader[Any]:
-    return DataLoader(dataset, batch_size, shuffle, collate_fn=_as_it_is)
+    # By name, or Lightning cannot give each of several processes its share.
+    return DataLoader(
+        dataset, batch_size=batch_size, shuffle=shuffle, collate_fn=_as_it_is
+    )
 
 
 def _as_it_is(batch: Any) -> Any:
