@@ -1,0 +1,115 @@
+"""What the two approximations for large catalogues cost where one could do without.
+
+    python benchmarks/approximations.py --dataset beauty --root DIR --num-negatives \
+        --out benchmarks/results/approximations.json
+    python benchmarks/approximations.py --num-probes \
+        --out benchmarks/results/approximations.json
+
+Of the neighbours by text that an exact search finds, the share that the approximate one
+finds, too; and NDCG@10 of the validation part after some epochs, with so many items
+drawn in each step of training (0 compares with all). A row of the JSON is not run
+again. The test part is not read.
+"""
+
+import argparse
+import logging
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import torch
+from models import NUM_NEIGHBORS, TUNED
+from next_item import load
+from pytorch_lightning import seed_everything
+from record import read, write
+from torch import Tensor
+from torch_geometric.data import HeteroData
+
+from lrdgraph import LatentRelationGraph
+from lrdgraph.data.datamodule import SequenceDataModule
+from lrdgraph.models import LRDRec
+from lrdgraph.tasks import NextItem, fit, make_trainer
+from lrdgraph.transforms import TextKNN
+
+
+def neighbours(data: HeteroData, num_probes: int | None) -> Tensor:
+    """The pairs that are found, as numbers."""
+    found = TextKNN(NUM_NEIGHBORS, num_probes)(data.clone())
+    source, target = found["item", "text_knn", "item"].edge_index
+    return (source * data["item"].num_nodes + target).unique()
+
+
+def recall(data: HeteroData, num_probes: int, exact: Tensor) -> dict[str, float]:
+    """Share of the true neighbours that are found, and the seconds it takes."""
+    start = time.perf_counter()
+    found = neighbours(data, num_probes)
+    seconds = time.perf_counter() - start
+    share = torch.isin(exact, found).double().mean().item()
+    return {"recall": share, "seconds": round(seconds, 2)}
+
+
+def validate(data: HeteroData, num_negatives: int, epochs: int) -> dict[str, float]:
+    """Train with seed 0, and return the figures of the validation part."""
+    seed_everything(0)
+    graph = LatentRelationGraph(data)
+    task = NextItem(LRDRec(graph, num_negatives=num_negatives or None))
+    module = SequenceDataModule(data)
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = make_trainer(folder, max_epochs=epochs, progress=False)
+        fit(trainer, task, module)
+    return trainer.validate(task, module, verbose=False)[0]
+
+
+def table(rows: list[dict]) -> str:
+    """What was set, and what came of it."""
+    lines = ["| dataset | setting | figure | |", "| --- | --- | --- | --- |"]
+    for row in rows:
+        [(name, value)] = row["config"].items()
+        figure = "recall" if name == "num_probes" else "val/NDCG@10"
+        shown = f"{row['metrics'][figure]:.4f}"
+        lines.append(f"| {row['dataset']} | {name} = {value} | {figure} | {shown} |")
+    return "\n".join(lines)
+
+
+def parse() -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--dataset", choices=TUNED, default="planted")
+    parser.add_argument("--root", help="folder with the raw files")
+    parser.add_argument("--num-probes", nargs="*", type=int, default=[4, 8, 16, 32, 64])
+    parser.add_argument("--num-negatives", nargs="*", type=int, default=[0, 960, 240])
+    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--cache", default="data/vectors", help="folder of vectors")
+    parser.add_argument("--out", type=Path, help="JSON to write (and to resume from)")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run all asked rows that are not there yet."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
+    args = parse()
+    rows, data = read(args.out), load(args.dataset, args.root, args.cache)
+    exact = neighbours(data, None) if args.num_probes else None
+    asked = [{"num_probes": n} for n in args.num_probes]
+    asked += [{"num_negatives": n} for n in args.num_negatives]
+    for config in asked:
+        row = {"dataset": args.dataset, "split_hash": data.split_hash, "config": config}
+        if any(row.items() <= done.items() for done in rows):
+            continue
+        [(name, number)] = config.items()
+        if name == "num_probes":
+            found = recall(data, number, exact)
+        else:
+            found = validate(data, number, args.epochs)
+        rows.append(row | {"metrics": found})
+        if args.out:
+            write(args.out, rows)
+        print(table(rows), flush=True)
+
+
+if __name__ == "__main__":
+    main()
