@@ -77,14 +77,15 @@ def assemble(
         raise ValueError(f"'items' needs attributes with other names than {wrong}")
     if len(interactions) == 0:
         raise ValueError("'interactions' needs at least one row (got 0)")
-    items = _describe_items(items, interactions)
+    user, item = (as_ids(interactions[n], "interactions") for n in ("user", "item"))
+    items = _describe_items(items, item.categories)
     catalogue = pd.Index(items["item"])
     data = HeteroData()
     data["user"].num_nodes = 0  # users stand before items
     data["item"].num_nodes = len(items)
     for name in items.columns:
         data["item"]["id" if name == "item" else name] = items[name].tolist()
-    _add_interactions(data, interactions, catalogue)
+    _add_interactions(data, interactions, user, item, catalogue)
     for name, edge_index in _observed(relations, catalogue):
         data["item", name, "item"].edge_index = to_edges(edge_index, len(items))
     for name in shared:
@@ -127,13 +128,13 @@ def _alphabetical(
     index: NDArray[np.int64], ids: list[str], digest: "hashlib._Hash"
 ) -> NDArray[np.int64]:
     """Renumbers ``index [M]`` by the order of the ids in use, which it digests."""
-    used, code = np.unique(index, return_inverse=True)
-    names = np.array([ids[i] for i in used.tolist()], dtype=object)
+    used = np.flatnonzero(np.bincount(index, minlength=len(ids)))
+    names = np.array(ids, dtype=object)[used]
     order = np.argsort(names, kind="stable")
     digest.update("\n".join(names[order]).encode() + b"\n\n")
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order))
-    return rank[code]
+    rank = np.empty(len(ids), dtype=np.int64)
+    rank[used[order]] = np.arange(len(order))
+    return rank[index]
 
 
 def _is_attribute(name: object) -> bool:
@@ -152,7 +153,7 @@ def _require_columns(table: pd.DataFrame, name: str, columns: Iterable[str]) -> 
         )
 
 
-def _describe_items(items: pd.DataFrame, interactions: pd.DataFrame) -> pd.DataFrame:
+def _describe_items(items: pd.DataFrame, used: pd.Index) -> pd.DataFrame:
     """One row of clean text for every item of the catalogue, described or not."""
     described = pd.Series(as_ids(items["item"], "items").astype(object))
     repeated = described.duplicated()
@@ -165,7 +166,6 @@ def _describe_items(items: pd.DataFrame, interactions: pd.DataFrame) -> pd.DataF
     table = items.drop(columns="item").map(clean_text)
     table.insert(0, "item", described.to_numpy())
     table = table[~repeated.to_numpy()]
-    used = as_ids(interactions["item"], "interactions").categories
     unknown = used[~used.isin(table["item"])]
     if len(unknown) == 0:
         return table
@@ -179,10 +179,12 @@ def _describe_items(items: pd.DataFrame, interactions: pd.DataFrame) -> pd.DataF
 
 
 def _add_interactions(
-    data: HeteroData, interactions: pd.DataFrame, catalogue: pd.Index
+    data: HeteroData,
+    interactions: pd.DataFrame,
+    user: pd.Categorical,
+    item: pd.Categorical,
+    catalogue: pd.Index,
 ) -> None:
-    user = as_ids(interactions["user"], "interactions")
-    item = as_ids(interactions["item"], "interactions")
     index = catalogue.get_indexer(item.categories)
     table = pd.DataFrame(
         {

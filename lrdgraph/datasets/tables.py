@@ -110,7 +110,7 @@ def read_items(
         FileNotFoundError: If the file is missing.
         ValueError: If it has another kind or is cut off, or if a column is missing.
     """
-    products = read_table(items, "items", text_columns=(item,))
+    products = read_table(items, "items", text_columns=(item,), numbers=False)
     _require(products, "items", (item, *text))
     if item != "item" and "item" in products.columns:
         raise ValueError(f"'items' needs no column 'item' beside the ids in {item!r}")
@@ -126,13 +126,17 @@ def _require(table: pd.DataFrame, name: str, columns: Sequence[str]) -> None:
         )
 
 
-def read_table(table: Table, name: str, text_columns: Sequence[str]) -> pd.DataFrame:
+def read_table(
+    table: Table, name: str, text_columns: Sequence[str], numbers: bool = True
+) -> pd.DataFrame:
     """The table in a file, of any kind that :func:`from_tables` reads.
 
     Args:
         table: A data frame, which is given back, or a file.
         name: What the table is, for error messages.
-        text_columns: Columns that are not to be taken for numbers.
+        text_columns: Columns in which nothing is missing, nor a number.
+        numbers: Whether the other columns of a text file may hold numbers; without, a
+            model called ``007`` is not one called 7.
 
     Raises:
         FileNotFoundError: If the file is missing.
@@ -155,10 +159,16 @@ def read_table(table: Table, name: str, text_columns: Sequence[str]) -> pd.DataF
         check_text(path)  # rows take many times the room of their text
     if kind in _JSON_LINES:
         return _read_json_lines(path)
-    return _read_csv(path, _SEPARATORS[kind], text_columns)
+    dtype = dict.fromkeys(text_columns, str) if numbers else str
+    return _read_csv(path, _SEPARATORS[kind], text_columns, dtype)
 
 
-def _read_csv(path: Path, separator: str, text_columns: Sequence[str]) -> pd.DataFrame:
+def _read_csv(
+    path: Path,
+    separator: str,
+    text_columns: Sequence[str],
+    dtype: type[str] | dict[str, type[str]],
+) -> pd.DataFrame:
     """The table; an id may be ``'NA'``, and whatever else reads so is missing."""
     with open_text(path) as file:
         columns = pd.read_csv(file, sep=separator, nrows=0).columns
@@ -166,7 +176,7 @@ def _read_csv(path: Path, separator: str, text_columns: Sequence[str]) -> pd.Dat
         return pd.read_csv(
             file,
             sep=separator,
-            dtype=dict.fromkeys(text_columns, str),
+            dtype=dtype,
             keep_default_na=False,
             na_values=dict.fromkeys(columns.difference([*text_columns]), _MISSING),
         )

@@ -42,6 +42,16 @@ def test_every_kind_of_file_gives_the_same(kind, tmp_path):
         assert edges == expected[edge_type].edge_index.tolist()
 
 
+@pytest.mark.parametrize("kind", ["csv", "tsv.gz", "jsonl", "parquet"])
+def test_what_reads_like_a_number_is_text(kind, tmp_path):
+    items = ITEMS.assign(title=["00", "1.50"], model=["007", "7"])
+    path = write(items, tmp_path / f"items.{kind}")
+    data = from_tables(INTERACTIONS, path, shared=["model"])
+    assert data["item"].text == ["00", "1.50"]
+    assert data["item"].model == ["007", "7"]
+    assert data["item", "same_model", "item"].num_edges == 0
+
+
 @pytest.mark.parametrize("id", [None, "Variant SKU"])
 def test_names_of_columns(id):
     data = from_tables(
