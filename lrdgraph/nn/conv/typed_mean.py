@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from copy import copy
 from functools import cached_property
 
 import torch
@@ -79,7 +80,9 @@ class FrozenTypedMean:
         self.said: list[Tensor] = []
 
     def __deepcopy__(self, memo: object) -> FrozenTypedMean:
-        return self  # a constant, and PyTorch copies no sparse matrix
+        other = copy(self)  # of constants: PyTorch copies no sparse matrix
+        other.said = [*self.said]
+        return other
 
     def _by_target(self) -> Tensor:
         """Shares of each source, a row for every relation and target."""
