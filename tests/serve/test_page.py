@@ -97,6 +97,24 @@ def test_hostile_titles_are_read_and_not_run(page, model) -> None:
     assert page.locator("#around [onclick], [onmouseover]").count() == 0
 
 
+def test_what_is_pressed_stays_until_it_is_let_go(page, model) -> None:
+    texts = model.graph.texts
+    page.locator("#search").fill(texts[20])
+    page.locator("#found button").filter(has_text=texts[20]).first.hover()
+    page.mouse.down()
+    with page.expect_response("**/items?*"):
+        page.locator("#search").evaluate(
+            "(field, text) => { field.value = text;"
+            " field.dispatchEvent(new Event('input')); }",
+            texts[21],
+        )
+    page.wait_for_timeout(100)  # an answer that must not change the list
+    page.mouse.up()
+    row = page.locator("#history .item").first
+    row.wait_for(timeout=5_000)
+    assert row.text_content() == texts[20]
+
+
 def test_recommendations_are_those_of_the_model(page, model) -> None:
     bought = model.graph.ids[20:22]
     texts = dict(zip(model.graph.ids, model.graph.texts, strict=True))

@@ -80,7 +80,7 @@
   async function search() {
     const wanted = byId("search").value.trim();
     const answer = await ask("search", `items?k=8&search=${encodeURIComponent(wanted)}`);
-    if (!answer) return false;
+    if (!answer || byId("found").matches(":active")) return false; // a press goes on: what it began on stays
     byId("found").replaceChildren(...answer.items.map((item) => {
       const choice = make("button", { type: "button", text: item.text || item.id });
       choice.addEventListener("click", () => choose(item));
