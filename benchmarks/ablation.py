@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from models import TUNED, configure, recommender
 from next_item import load, run, without_observed
-from record import read, write
+from record import Results
 from scipy.stats import ttest_rel
 from torch import Tensor
 from torch_geometric.data import HeteroData
@@ -167,7 +167,7 @@ def main() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     args = parse()
-    rows = read(args.out)
+    results = Results(args.out, table)
     data = without_observed(load(args.dataset, args.root, args.cache))
     for seed in args.seeds:
         for name in args.rows:
@@ -180,14 +180,10 @@ def main() -> None:
                 "seed": seed,
                 "config": configure(args.dataset, "lrdrec", args) | changed,
             }
-            if any(row.items() <= done.items() for done in rows):
-                continue
-            progress = not args.no_progress
-            rows.append(row | run(data, build, seed, row["config"], progress))
-            if args.out:
-                write(args.out, rows)
-            print(table(rows), flush=True)
-    print(f"\nseen items masked; split {data.split_hash}\n{table(rows)}")
+            if results.lacks(row):
+                progress = not args.no_progress
+                results.add(row | run(data, build, seed, row["config"], progress))
+    print(f"\nseen items masked; split {data.split_hash}\n{table(results.rows)}")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ import torch
 from models import NUM_NEIGHBORS, TUNED
 from next_item import load
 from pytorch_lightning import seed_everything
-from record import read, write
+from record import Results
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
@@ -92,23 +92,21 @@ def main() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     args = parse()
-    rows, data = read(args.out), load(args.dataset, args.root, args.cache)
+    results = Results(args.out, table)
+    data = load(args.dataset, args.root, args.cache)
     exact = neighbours(data, None) if args.num_probes else None
     asked = [{"num_probes": n} for n in args.num_probes]
     asked += [{"num_negatives": n} for n in args.num_negatives]
     for config in asked:
         row = {"dataset": args.dataset, "split_hash": data.split_hash, "config": config}
-        if any(row.items() <= done.items() for done in rows):
+        if not results.lacks(row):
             continue
         [(name, number)] = config.items()
         if name == "num_probes":
             found = recall(data, number, exact)
         else:
             found = validate(data, number, args.epochs)
-        rows.append(row | {"metrics": found})
-        if args.out:
-            write(args.out, rows)
-        print(table(rows), flush=True)
+        results.add(row | {"metrics": found})
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from arriving import Shop, hold_out, new_shoppers, warm_questions
 from models import TEXT_MODEL, build, configure
 from next_item import train
 from pytorch_lightning import seed_everything
-from record import device, read, write
+from record import Results, device
 from torch import Tensor, nn
 
 from lrdgraph.data.sequences import Question
@@ -90,25 +90,29 @@ def on_device(questions: Sequence[Question]) -> Iterator[dict[str, Tensor]]:
         yield {name: value.to(DEVICE) for name, value in question.items()}
 
 
-def figures(before: nn.Module, after: nn.Module, shop: Shop, args: Namespace) -> dict:
-    """Metrics of known items, of those that arrive, and of new shoppers."""
+def figures(
+    before: nn.Module, grown: dict[str, nn.Module], shop: Shop, args: Namespace
+) -> dict[str, dict]:
+    """Metrics of known items, of those that arrive, and of new shoppers, by model."""
     options = (shop, PARTS[args.part], args.max_length)
     known, everything = slice(0, shop.num_warm), slice(None)
     warm = warm_questions(*options, shop.num_items)
-    alone = warm_questions(*options, shop.num_warm)
+    alone = ranks(before, warm_questions(*options, shop.num_warm), known)
+    newly = ranks(before, new_shoppers(shop, args.max_length), known)
     return {
-        "cold": {
-            "all": ranks(after, shop.cold, everything),
-            "cold": ranks(after, shop.cold, slice(shop.num_warm, None)),
-        },
-        "warm": {
-            "before": ranks(before, alone, known),
-            "warm": ranks(after, warm, known),
-            "all": ranks(after, warm, everything),
-        },
-        "new shopper": {
-            "before": ranks(before, new_shoppers(shop, args.max_length), known),
-        },
+        name: {
+            "cold": {
+                "all": ranks(after, shop.cold, everything),
+                "cold": ranks(after, shop.cold, slice(shop.num_warm, None)),
+            },
+            "warm": {
+                "before": alone,
+                "warm": ranks(after, warm, known),
+                "all": ranks(after, warm, everything),
+            },
+            "new shopper": {"before": newly},
+        }
+        for name, after in grown.items()
     }
 
 
@@ -216,7 +220,7 @@ def main() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     args = parse()
-    rows, data = read(args.out), DATASETS[args.dataset](args.root)[0]
+    results, data = Results(args.out, table), DATASETS[args.dataset](args.root)[0]
     for seed in args.seeds:
         shops = {
             part: hold_out(data, place, seed, args.cache, args.max_length)
@@ -232,21 +236,17 @@ def main() -> None:
                 "seed": seed,
                 "config": configured(model, shops, args),
             }
-            if any(row.items() <= done.items() for done in rows):
+            if not results.lacks(row):
                 continue
             seed_everything(seed)
             before, grown, epochs = models(shop, model, row["config"], args)
-            for name, after in grown.items():
-                found = {
-                    "epochs": epochs,
-                    "metrics": figures(before, after, shop, args),
-                    **device(),
-                }
-                rows.append(row | {"model": name} | found)
-            if args.out:
-                write(args.out, rows)
-            print(table(rows), flush=True)
-    print(f"\n{table(rows)}")
+            found = {"epochs": epochs, **device()}
+            results.add(
+                *(
+                    row | found | {"model": name, "metrics": metrics}
+                    for name, metrics in figures(before, grown, shop, args).items()
+                )
+            )
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ import torch
 from models import NUM_NEIGHBORS, TEXT_MODEL, TUNED, WINDOW
 from next_item import load, without_observed
 from pytorch_lightning import seed_everything
-from record import peak_mib, write
+from record import Results, peak_mib
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from torch_geometric.data import HeteroData
@@ -120,7 +120,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--num-latent", type=int, default=8)
     parser.add_argument("--cache", default="data/vectors", help="folder of vectors")
-    parser.add_argument("--out", type=Path, help="JSON to write")
+    parser.add_argument("--out", type=Path, help="JSON to write (and to resume from)")
     args = parser.parse_args()
     data = load(args.dataset, args.root, args.cache)
     config = {
@@ -129,7 +129,7 @@ def main() -> None:
         "window": WINDOW,
         "num_latent": args.num_latent,
     }
-    rows = []
+    results = Results(args.out, table)
     for seed in args.seeds:
         row = {
             "dataset": args.dataset,
@@ -139,11 +139,9 @@ def main() -> None:
             "seed": seed,
             "config": config,
         }
-        rows.append(row | measure(data, seed, args.num_latent))
-        if args.out:
-            write(args.out, rows)
-        print(rows[-1]["metrics"]["health"])
-        print(table(rows), flush=True)
+        if results.lacks(row):
+            results.add(row | measure(data, seed, args.num_latent))
+            print(results.rows[-1]["metrics"]["health"])
 
 
 if __name__ == "__main__":

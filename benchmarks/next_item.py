@@ -29,7 +29,7 @@ from models import (
     configure,
 )
 from pytorch_lightning import Trainer, seed_everything
-from record import device, peak_mib, read, write
+from record import Results, device, peak_mib
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import Compose
 
@@ -200,7 +200,7 @@ def main() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     args = parse()
-    rows = read(args.out)
+    results = Results(args.out, table)
     full = load(args.dataset, args.root, args.cache)
     for setting in args.setting:
         data = full if setting == "observed" else without_observed(full)
@@ -215,16 +215,11 @@ def main() -> None:
                     "seed": seed,
                     "config": configure(args.dataset, model, args),
                 }
-                if any(row.items() <= done.items() for done in rows):
-                    continue
-                make, progress = partial(build, model), not args.no_progress
-                rows.append(row | run(data, make, seed, row["config"], progress))
-                if args.out:
-                    write(args.out, rows)
-                print(table(rows), flush=True)
-    print(
-        f"\nseen items masked in full ranking; split {full.split_hash}\n{table(rows)}"
-    )
+                if results.lacks(row):
+                    make, progress = partial(build, model), not args.no_progress
+                    results.add(row | run(data, make, seed, row["config"], progress))
+    print(f"\nseen items masked in full ranking; split {full.split_hash}")
+    print(table(results.rows))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from models import TUNED, configure
 from next_item import train
 from pytorch_lightning import seed_everything
-from record import read, write
+from record import Results
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
@@ -166,7 +166,7 @@ def main() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     args = parse()
-    rows, data = read(args.out), load(args.dataset, args.root)
+    results, data = Results(args.out, table), load(args.dataset, args.root)
     known = {"dataset": args.dataset, "split_hash": data.split_hash, "tied": tied(data)}
     print(known)
     for model in args.model:
@@ -175,16 +175,13 @@ def main() -> None:
             if model.endswith("no dropout"):
                 config["dropout"] = 0.0
             row = known | {"model": model, "seed": seed, "config": config}
-            if any(row.items() <= done.items() for done in rows):
+            if not results.lacks(row):
                 continue
             seed_everything(seed)
             net = build(model, data, config)
             task, module, trainer, _ = train(net, data, config, progress=False)
             metrics = measure(task.model, module, data["item"]["count"])
-            rows.append(row | {"epochs": trainer.current_epoch, "metrics": metrics})
-            if args.out:
-                write(args.out, rows)
-            print(table(rows), flush=True)
+            results.add(row | {"epochs": trainer.current_epoch, "metrics": metrics})
 
 
 if __name__ == "__main__":

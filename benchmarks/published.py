@@ -18,7 +18,7 @@ from pathlib import Path
 import torch.nn.functional as F
 from next_item import group, table
 from pytorch_lightning import seed_everything
-from record import device, peak_mib, read, write
+from record import Results, device, peak_mib
 from torch_geometric.data import HeteroData
 
 from lrdgraph import LatentRelationGraph
@@ -160,7 +160,7 @@ def main() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     args = parse()
-    rows = read(args.out)
+    results = Results(args.out, table)
     data = load(args.root, args.cache)
     for model in args.model:
         for seed in args.seeds:
@@ -177,13 +177,9 @@ def main() -> None:
                     **MODELS[model],
                 },
             }
-            if any(row.items() <= done.items() for done in rows):
-                continue
-            rows.append(row | run(model, data, row["config"], seed, args))
-            if args.out:
-                write(args.out, rows)
-            print(table(rows), flush=True)
-    print(f"\nsplit {data.split_hash}\n{table(rows)}")
+            if results.lacks(row):
+                results.add(row | run(model, data, row["config"], seed, args))
+    print(f"\nsplit {data.split_hash}\n{table(results.rows)}")
 
 
 if __name__ == "__main__":

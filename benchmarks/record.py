@@ -3,6 +3,7 @@
 import json
 import resource
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -10,6 +11,29 @@ import torch_geometric
 
 import lrdgraph
 from lrdgraph.datasets.files import atomic_write
+
+
+class Results:
+    """Rows of a result file, of which those that are there need not be run again.
+
+    Args:
+        path: JSON to go on with and to write; None keeps rows in memory alone.
+        table: What shows rows; it is printed after each.
+    """
+
+    def __init__(self, path: Path | None, table: Callable[[list[dict]], str]) -> None:
+        self.path, self.table, self.rows = path, table, read(path)
+
+    def lacks(self, wanted: dict) -> bool:
+        """Whether no row says this."""
+        return not any(wanted.items() <= row.items() for row in self.rows)
+
+    def add(self, *rows: dict) -> None:
+        """Keep rows, and show what there is by now."""
+        self.rows += rows
+        if self.path:
+            write(self.path, self.rows)
+        print(self.table(self.rows), flush=True)
 
 
 def read(path: Path | None) -> list[dict]:

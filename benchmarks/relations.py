@@ -24,7 +24,7 @@ import torch
 from models import build, configure
 from next_item import prepare, train
 from pytorch_lightning import seed_everything
-from record import peak_mib, read, write
+from record import Results, peak_mib
 from sklearn.metrics import adjusted_rand_score
 from torch_geometric.data import HeteroData
 
@@ -157,18 +157,14 @@ def main() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     args = parse()
-    rows = read(args.out)
+    results = Results(args.out, table)
     for name, noise, seed in itertools.product(args.how, args.noise, args.seeds):
         model = TRAINED.get(name, "lrdrec")
         config = configure("planted", model, args) | {"noise": noise}
         wanted = {"model": name, "seed": seed, "config": config}
-        if any(wanted.items() <= row.items() for row in rows):
-            continue
-        rows += measure(name, noise, seed, config, args)
-        if args.out:
-            write(args.out, rows)
-        print(table(rows), flush=True)
-    print(f"\n{table(rows)}")
+        if results.lacks(wanted):
+            results.add(*measure(name, noise, seed, config, args))
+    print(f"\n{table(results.rows)}")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from statistics import median
 
 import numpy as np
 import torch
-from record import peak_mib, read, write
+from record import Results, peak_mib
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import Compose
 
@@ -158,14 +158,10 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", type=int, default=SIZES)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    rows = read(args.out)
+    results = Results(args.out, table)
     for num_items in args.sizes:
-        if num_items in [row["config"]["num_items"] for row in rows]:
-            continue
-        rows.append(measure(num_items))
-        if args.out:
-            write(args.out, rows)
-        print(table(rows), flush=True)
+        if num_items not in [row["config"]["num_items"] for row in results.rows]:
+            results.add(measure(num_items))
 
 
 if __name__ == "__main__":

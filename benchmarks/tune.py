@@ -23,7 +23,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 from pytorch_lightning import seed_everything
-from record import device, read, write
+from record import Results, device
 from torch_geometric.data import HeteroData
 
 METRIC = "NDCG@10"  # of the full ranking
@@ -105,7 +105,7 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     args = parse()
-    rows = read(args.out)
+    results = Results(args.out, table)
     data = load(args.dataset, args.root, args.cache)
     if args.setting == "no-observed":
         data = without_observed(data)
@@ -117,16 +117,13 @@ def main() -> None:
                 "model": model,
                 "setting": args.setting,
             }
-            done = [row for row in rows if key.items() <= row.items()]
+            done = [row for row in results.rows if key.items() <= row.items()]
             if len(done) > number:
                 continue
             trial = propose(done, TUNED[args.dataset])
             config = configure(args.dataset, model, args) | trial
             found = validate(data, model, config, not args.no_progress)
-            rows.append(key | {"trial": trial, "config": config} | found)
-            if args.out:
-                write(args.out, rows)
-            print(table(rows), flush=True)
+            results.add(key | {"trial": trial, "config": config} | found)
 
 
 if __name__ == "__main__":

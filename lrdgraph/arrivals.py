@@ -22,6 +22,8 @@ TEXT_KNN = "text_knn"
 """Name of the relation that new items are paired by, that of the transform TextKNN."""
 
 _ROWS = 256  # of the similarity matrix in memory at a time
+_PAIRS = 1 << 16  # whose texts are compared at a time
+_CLOSER = 4.0  # a pair that is .17 nearer in cosine says twice as much of a new item
 
 
 def with_items(
@@ -76,7 +78,9 @@ def arrive(
     """Add items, each paired with its nearest ones in both directions.
 
     Nothing of the pairs that exist changes. The new ones have no transitions, and no
-    shopper has followed them.
+    shopper has followed them. Those that lead to a new item, of which its text says
+    all that is known, count by how near the texts are: their ``scale`` is multiplied
+    by ``exp(4 (cos - mean))``, with the mean cosine of the pairs by text that exist.
 
     Args:
         candidates: Items and pairs, ``N`` and ``E`` of them.
@@ -96,9 +100,27 @@ def arrive(
     pairs = _nearest(united, len(candidates.ids), k)
     both = torch.cat([pairs, pairs.flip(0)], dim=1)
     key = torch.cat([grown.key, both[0] * len(united) + both[1]]).unique()
-    return _extend(grown, key)._replace(
+    grown = _extend(grown, key)._replace(
         ids=[*candidates.ids, *ids], texts=[*candidates.texts, *texts], x=united
     )
+    average = cosines(candidates.x, _by_text(candidates)).mean()
+    into = (grown.edge_index[1] >= len(candidates.ids)).nonzero().squeeze(-1)
+    closer = _CLOSER * (cosines(united, grown.edge_index[:, into]) - average)
+    grown.scale[into] *= closer.exp()
+    return grown
+
+
+def cosines(x: Tensor, edge_index: Tensor) -> Tensor:
+    """Cosines of the vectors ``x [N, C]`` of the pairs ``[2, E]``, ``[E]``."""
+    unit = normalize(x)
+    pairs = zip(*(end.split(_PAIRS) for end in edge_index), strict=True)
+    return torch.cat([(unit[i] * unit[j]).sum(1) for i, j in pairs])
+
+
+def _by_text(candidates: Candidates) -> Tensor:
+    """Pairs of near texts, ``[2, n]``."""
+    column = candidates.observed_relations.index(TEXT_KNN)
+    return candidates.edge_index[:, candidates.observed[:, column] > 0]
 
 
 def _check(candidates: Candidates, ids: Sequence[str], x: Tensor, k: int) -> None:

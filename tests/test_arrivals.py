@@ -3,6 +3,7 @@ import torch
 from torch import Tensor
 
 from lrdgraph import LatentRelationGraph
+from lrdgraph.candidates import degree_scale
 from lrdgraph.testing import HashTextEncoder, make_shop
 from lrdgraph.transforms import EmbedText, Normalize, TextKNN, Whiten
 
@@ -71,7 +72,20 @@ def test_new_pairs_are_near_in_text_and_nobody_followed_them(graph, grown):
     assert [n > 0 for n in known] == [i == column for i in range(len(known))]
     assert not grown.transitions[new].any()
     assert not grown.lags[new].any()
-    assert (grown.scale[new] > 0).all()
+
+
+def test_what_leads_to_a_new_item_counts_by_how_near_it_is(graph, grown):
+    unit = torch.nn.functional.normalize(grown.x)
+    cosine = (unit @ unit.T)[grown.edge_index.unbind()]
+    column = grown.observed_relations.index("text_knn")
+    known = (grown.edge_index < graph.num_items).all(0)
+    average = cosine[known & (grown.observed[:, column] > 0)].mean()
+    plain = degree_scale(grown.edge_index, grown.static, grown.num_items)
+    into = grown.edge_index[1] >= graph.num_items
+    expected = plain * (4 * (cosine - average)).exp()
+    assert torch.allclose(grown.scale[into], expected[into])
+    assert torch.allclose(grown.scale[~into & ~known], plain[~into & ~known])
+    assert grown.scale[known].equal(graph.scale)
 
 
 def test_relations_of_new_pairs_are_read_off_the_texts(graph, grown):

@@ -6,15 +6,13 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize
 
-from lrdgraph.arrivals import TEXT_KNN
+from lrdgraph.arrivals import TEXT_KNN, cosines
 from lrdgraph.graph import LatentRelationGraph
 from lrdgraph.ragged import ragged_arange, starts
 from lrdgraph.typing import TRANSITION, TypedEdges
 
 _SHARPNESS = 10.0  # of a softmax over cosines
-_PAIRS = 1 << 16  # whose texts are compared at a time
 
 
 class Newcomers(nn.Module):
@@ -129,8 +127,6 @@ def _lenders(
         column = graph.observed_relations.index(TEXT_KNN)
         near = (graph.observed[:, column] > 0) & known[graph.edge_index[1]]
     source, target = graph.edge_index[:, near]
-    unit = normalize(graph.x)
-    pairs = zip(source.split(_PAIRS), target.split(_PAIRS), strict=True)
-    cosine = [(unit[i] * unit[j]).sum(1) for i, j in pairs]
+    cosine = cosines(graph.x, torch.stack([source, target]))
     start = starts(source, graph.num_items)
-    return start, target, (_SHARPNESS * (torch.cat(cosine) - 1)).exp()
+    return start, target, (_SHARPNESS * (cosine - 1)).exp()
