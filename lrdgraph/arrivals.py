@@ -23,7 +23,7 @@ TEXT_KNN = "text_knn"
 
 _ROWS = 256  # of the similarity matrix in memory at a time
 _PAIRS = 1 << 16  # whose texts are compared at a time
-_CLOSER = 4.0  # a pair that is .17 nearer in cosine says twice as much of a new item
+_CLOSER = 3.0  # a pair .23 nearer in cosine says twice as much of a new item
 
 
 def with_items(
@@ -80,7 +80,7 @@ def arrive(
     Nothing of the pairs that exist changes. The new ones have no transitions, and no
     shopper has followed them. Those that lead to a new item, of which its text says
     all that is known, count by how near the texts are: their ``scale`` is multiplied
-    by ``exp(4 (cos - mean))``, with the mean cosine of the pairs by text that exist.
+    by ``exp(3 (cos - mean))``, with the mean cosine of the pairs by text that exist.
 
     Args:
         candidates: Items and pairs, ``N`` and ``E`` of them.

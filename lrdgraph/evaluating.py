@@ -13,9 +13,11 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     Args:
         model: The model.
     """
-    was_training = model.training
+    if not model.training:  # nothing to do, and walking through it takes a while
+        yield
+        return
     model.eval()
     try:
         yield
     finally:
-        model.train(was_training)
+        model.train()

@@ -44,15 +44,12 @@ class Scoring(nn.Module):
         self.encoder = deepcopy(model.encoder)  # to be moved, and the model is not
         graph = model.graph
         edges, start = model.edges(), graph.start
-        bias = model.item_bias().detach().clone()
-        if model.trend is not None:  # now, after all training
-            bias += model.item_trend(slice(-1, None)).squeeze(1)
         self.num_slots = int(start.diff().max())
         # One row more each: padding has no state and no edges, and the edge that is not
         # there adds nothing.
         tables = {
             "states": F.pad(model.item_states(), (0, 0, 0, 1)),
-            "bias": bias,
+            "bias": model.item_offsets().clone(),
             "added": F.pad(edges.weight @ model.scorer.gates(), (0, 0, 0, 1)),
             "target": F.pad(edges.edge_index[1], (0, 1)),
             "start": F.pad(start, (0, 1), value=graph.num_edges),

@@ -82,7 +82,7 @@ def test_what_leads_to_a_new_item_counts_by_how_near_it_is(graph, grown):
     average = cosine[known & (grown.observed[:, column] > 0)].mean()
     plain = degree_scale(grown.edge_index, grown.static, grown.num_items)
     into = grown.edge_index[1] >= graph.num_items
-    expected = plain * (4 * (cosine - average)).exp()
+    expected = plain * (3 * (cosine - average)).exp()
     assert torch.allclose(grown.scale[into], expected[into])
     assert torch.allclose(grown.scale[~into & ~known], plain[~into & ~known])
     assert grown.scale[known].equal(graph.scale)

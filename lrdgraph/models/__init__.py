@@ -1,9 +1,10 @@
-"""Recommenders: :class:`LRDRec`, what it came from, and what judges it."""
+"""Recommenders: :class:`LRDRec`, its index, what it came from, and what judges it."""
 
+from lrdgraph.models.item_index import ItemIndex
 from lrdgraph.models.kda import KDA
 from lrdgraph.models.lrd_rec import LRDRec
 from lrdgraph.models.popularity import Popularity
 from lrdgraph.models.rcf import RCF
 from lrdgraph.models.sasrec import SASRec
 
-__all__ = ["KDA", "RCF", "LRDRec", "Popularity", "SASRec"]
+__all__ = ["KDA", "RCF", "ItemIndex", "LRDRec", "Popularity", "SASRec"]

@@ -99,6 +99,12 @@ class SASRec(nn.Module):
         bias: Tensor = self.trend(periods)
         return bias
 
+    def item_offsets(self) -> Tensor:
+        """What each item has *now* whoever asks: bias and fashion, ``[N]``."""
+        if self.trend is None:
+            return self.item_bias()
+        return self.item_bias() + self.item_trend(slice(-1, None)).squeeze(1)
+
     def item_states(self, item: Tensor | None = None) -> Tensor:
         """State of items ``[n]``, or of all, with shape ``[n, C]``."""
         if self.x is None:

@@ -1,7 +1,5 @@
 """Pairing the items whose vectors point the same way."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -10,14 +8,11 @@ from torch.nn.functional import normalize
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import BaseTransform
 
+from lrdgraph.search import cells
 from lrdgraph.text.vectors import check_vectors
-
-if TYPE_CHECKING:
-    import faiss
 
 _ROWS = 256  # of the similarity matrix in memory at a time
 _BLOCK = 1 << 14  # rows or pairs of an approximate search in memory at a time
-_PER_CELL = 39  # rows that k-means needs and looks at for each cell
 
 
 class TextKNN(BaseTransform):
@@ -111,7 +106,7 @@ def _nearest(unit: Tensor, first: int, k: int) -> Tensor:
 
 def _near(unit: NDArray[np.float32], k: int, num_probes: int) -> Tensor:
     """Like :func:`_nearest` for all rows, as far as the nearest cells tell."""
-    index = _cells(unit, num_probes)
+    index = cells(unit, num_probes)
     found = []
     for first in range(0, len(unit), _BLOCK):
         rows = unit[first : first + _BLOCK]
@@ -125,23 +120,6 @@ def _near(unit: NDArray[np.float32], k: int, num_probes: int) -> Tensor:
     pairs = torch.from_numpy(np.concatenate(found, axis=1))
     key = (pairs[0] * len(unit) + pairs[1]).sort().values
     return torch.stack([key // len(unit), key % len(unit)])
-
-
-def _cells(unit: NDArray[np.float32], num_probes: int) -> "faiss.IndexIVFFlat":
-    """The rows sorted into cells of k-means, the same for the same rows."""
-    import faiss
-
-    num_cells = max(1, min(round(2 * len(unit) ** 0.5), len(unit) // _PER_CELL))
-    flat = faiss.IndexFlatIP(unit.shape[1])
-    index = faiss.IndexIVFFlat(
-        flat, unit.shape[1], num_cells, faiss.METRIC_INNER_PRODUCT
-    )
-    index.cp.seed, index.cp.min_points_per_centroid = 0, 1
-    index.cp.max_points_per_centroid, index.cp.niter = _PER_CELL, 10
-    index.nprobe = min(num_probes, num_cells)
-    index.train(unit)
-    index.add(unit)
-    return index
 
 
 def _thin_out(pairs: Tensor, x: Tensor, most: int) -> Tensor:

@@ -82,7 +82,7 @@ def test_what_follows_comes_before_what_is_alike(grown, brand):
     near = torch.nn.functional.normalize(grown.graph.x) @ grown.graph.x.T
     order = near[grown.graph.index(camera)].argsort(descending=True).tolist()
     assert order.index(grown.graph.index(strap)) > 15  # all cameras are nearer
-    assert found.index(strap) < 10
+    assert found.index(strap) < 15
 
 
 def test_known_items_lose_nothing(model, grown):
