@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from copy import deepcopy
@@ -133,7 +134,9 @@ def _trace(scoring: Scoring, length: int) -> torch.export.ExportedProgram:
 def _write_torch(
     program: torch.export.ExportedProgram, ids: str, file: BinaryIO
 ) -> None:
-    torch.export.save(program, file, extra_files={"ids.json": ids})
+    packed = io.BytesIO()  # a full disk ends the process if torch writes itself
+    torch.export.save(program, packed, extra_files={"ids.json": ids})
+    file.write(packed.getbuffer())
 
 
 def _write_onnx(

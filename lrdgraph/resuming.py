@@ -11,7 +11,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
 from lrdgraph.data.datamodule import SequenceDataModule
-from lrdgraph.datasets.files import atomic_write
+from lrdgraph.datasets.files import save_tensors
 
 
 class RandomState(Callback):
@@ -53,8 +53,7 @@ class WholeCheckpoints(TorchCheckpointIO):
     ) -> None:
         """Write a checkpoint beside its place, and then into it."""
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(Path(path)) as file:
-            torch.save(checkpoint, file)
+        save_tensors(checkpoint, Path(path))
 
 
 def earlier_run(folder: Path, run: dict[str, str]) -> dict[str, Any] | None:

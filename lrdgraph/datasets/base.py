@@ -12,7 +12,7 @@ from torch import Tensor
 from torch_geometric.data import HeteroData, InMemoryDataset
 from torch_geometric.transforms import BaseTransform
 
-from lrdgraph.datasets.files import atomic_write, download, is_writable, user_cache
+from lrdgraph.datasets.files import download, is_writable, save_tensors, user_cache
 
 Transform = Callable[[HeteroData], HeteroData]
 
@@ -151,8 +151,7 @@ class ItemDataset(InMemoryDataset):
     def _build_and_store(self, path: Path) -> HeteroData:
         data = self._build()
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as file:
-            torch.save(data.to_dict(), file)
+        save_tensors(data.to_dict(), path)
         return data
 
 

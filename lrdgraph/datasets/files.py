@@ -1,6 +1,7 @@
 """Files: found, downloaded, written at once or not at all."""
 
 import hashlib
+import io
 import os
 import shutil
 import urllib.request
@@ -8,7 +9,9 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+import torch
 
 _TIMEOUT = 30  # seconds without an answer, after which a download is given up
 
@@ -23,6 +26,19 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def save_tensors(content: Any, path: Path) -> None:
+    """What :func:`torch.load` reads with ``weights_only=True``, atomically.
+
+    Raises:
+        OSError: If it cannot be written, as on a full disk. (By itself, ``torch.save``
+            ends the process then: so into memory first.)
+    """
+    packed = io.BytesIO()
+    torch.save(content, packed)
+    with atomic_write(path) as file:
+        file.write(packed.getbuffer())
 
 
 def download(url: str, path: Path) -> None:

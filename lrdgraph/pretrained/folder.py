@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -50,6 +51,9 @@ def save(model: LRDRec, folder: str | Path, card: str) -> None:
         model: The model.
         folder: Where to; created if needed.
         card: What the model card says, in Markdown.
+
+    Raises:
+        OSError: If it cannot be written; then the earlier one stays.
     """
     folder, graph = Path(folder), model.graph
     folder.mkdir(parents=True, exist_ok=True)
@@ -60,7 +64,10 @@ def save(model: LRDRec, folder: str | Path, card: str) -> None:
             stack.enter_context(atomic_write(folder / name))
             for name in (CONFIG, CARD, ITEMS, WEIGHTS)
         )
-        save_file(tensors, weights.name, {"format": "pt"})
+        try:
+            save_file(tensors, weights.name, {"format": "pt"})
+        except SafetensorError as error:
+            raise OSError(f"'{folder / WEIGHTS}' cannot be written: {error}") from error
         items.to_parquet(vocabulary, index=False)
         vocabulary.flush()
         readme.write(card.encode())

@@ -189,11 +189,14 @@ def _checksum(key: Tensor, vector: Tensor) -> str:
 def _write_atomically(path: Path, content: bytes) -> None:
     """Write a file that is there whole or not at all, whenever the power fails."""
     temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:  # where it failed, a full disk needs the room
+        temporary.unlink(missing_ok=True)
     if hasattr(os, "O_DIRECTORY"):  # where folders can be synced: not on Windows
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         os.fsync(folder)
