@@ -49,7 +49,7 @@ COLUMNS = (
     ("new shopper", "before", "NDCG@10"),
 )
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-PROMINENCES = (0, 1, 2)  # of new items in the rankings of LRDRec, in nats
+PROMINENCES = (-1, 0, 1)  # of new items in the rankings of LRDRec, in nats
 LENGTHS = (1, 2, 3, 5, 20)  # last items of a history that text neighbours are sought of
 
 

@@ -10,9 +10,10 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.nn.functional import normalize
+from torch_geometric.utils import softmax
 
 from lrdgraph.candidates import Candidates, degree_scale, sampling_weight
-from lrdgraph.ragged import starts
+from lrdgraph.ragged import ragged_arange, starts
 from lrdgraph.text.vectors import embed_texts, fingerprint
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ TEXT_KNN = "text_knn"
 
 _ROWS = 256  # of the similarity matrix in memory at a time
 _PAIRS = 1 << 16  # whose texts are compared at a time
+_SHARPNESS = 20.0  # of a softmax over cosines
 _CLOSER = 3.0  # a pair .23 nearer in cosine says twice as much of a new item
 
 
@@ -59,7 +61,7 @@ def with_items(
     x = embed_texts(encoder, texts, ids, "with_items").to(graph.x)
     for step in graph.vector_steps:
         x = step(x)
-    candidates = arrive(graph.candidates, ids, texts, x, k)
+    candidates = arrive(graph, ids, texts, x, k)
     sizes = (graph.num_latent, graph.state_channels, graph.objective)
     grown = type(graph)(candidates, *sizes)
     if graph.num_latent:
@@ -69,45 +71,81 @@ def with_items(
 
 
 def arrive(
-    candidates: Candidates,
+    graph: LatentRelationGraph,
     ids: Sequence[str],
     texts: Sequence[str],
     x: Tensor,
     k: int = 20,
 ) -> Candidates:
-    """Add items, each paired with its nearest ones in both directions.
+    """Items and pairs of a graph with new items, paired with their nearest ones.
 
-    Nothing of the pairs that exist changes. The new ones have no transitions, and no
-    shopper has followed them. Those that lead to a new item, of which its text says
-    all that is known, count by how near the texts are: their ``scale`` is multiplied
-    by ``exp(3 (cos - mean))``, with the mean cosine of the pairs by text that exist.
+    Nothing of the pairs that exist changes. Those that lead to a new item, of which its
+    text says all that is known, count by how near the texts are: their ``scale`` is
+    multiplied by ``exp(3 (cos - mean))``, with the mean cosine of the pairs by text
+    that exist. Nobody has followed the new ones, but the transitions to the items that
+    a new one reads like are lent to it; see :func:`_lend`.
 
     Args:
-        candidates: Items and pairs, ``N`` and ``E`` of them.
+        graph: The graph, of ``N`` items.
         ids: External ids of the ``M`` new items.
         texts: Their texts.
         x: Their vectors, made like those of the others, with shape ``[M, C_text]``.
         k: Number of neighbours of a new item. The search is exact and costs
-            ``O(M (N + M) C)``.
+            ``O(M (N + M) C)``; an item is lent as many pairs as lead to its neighbours.
 
     Raises:
         ValueError: If an id is there already or twice, if the vectors are of another
             shape, or if the pairs of the graph do not come from ``TextKNN``.
     """
+    candidates = graph.candidates
     _check(candidates, ids, x, k)
     united = torch.cat([candidates.x, x.to(candidates.x)])
-    grown = _renumber(candidates, len(united))
+    num_items = len(united)
     pairs = _nearest(united, len(candidates.ids), k)
-    both = torch.cat([pairs, pairs.flip(0)], dim=1)
-    key = torch.cat([grown.key, both[0] * len(united) + both[1]]).unique()
-    grown = _extend(grown, key)._replace(
-        ids=[*candidates.ids, *ids], texts=[*candidates.texts, *texts], x=united
-    )
+    text = torch.cat([_key(pairs, num_items), _key(pairs.flip(0), num_items)]).unique()
+    lent, count = _lend(graph, pairs, cosines(united, pairs), num_items)
+    old = _renumber(candidates, num_items)
+    grown = _extend(old, torch.cat([old.key, text, lent]).unique(), text)
+    grown.transitions[torch.searchsorted(grown.key, lent)] = count
     average = cosines(candidates.x, _by_text(candidates)).mean()
     into = (grown.edge_index[1] >= len(candidates.ids)).nonzero().squeeze(-1)
     closer = _CLOSER * (cosines(united, grown.edge_index[:, into]) - average)
     grown.scale[into] *= closer.exp()
-    return grown
+    return grown._replace(
+        ids=[*candidates.ids, *ids], texts=[*candidates.texts, *texts], x=united
+    )
+
+
+def _lend(
+    graph: LatentRelationGraph, pairs: Tensor, cosine: Tensor, num_items: int
+) -> tuple[Tensor, Tensor]:
+    """Transitions to new items, as heavy as those to the items they read like.
+
+    Args:
+        graph: The graph without the new items.
+        pairs: New items and those near to them in text, ``[2, n]``.
+        cosine: Of each of these pairs, ``[n]``.
+        num_items: Number of items, with the new ones.
+
+    Returns:
+        Ascending keys of pairs that lead to new items, and the counts that give them
+        the mean weight of the transitions to the items near, weighted by a softmax of
+        20 times the cosine. (Theirs may be fractions: nobody was counted.)
+    """
+    known = pairs[1] < graph.num_items
+    borrower, lender, cosine = pairs[0, known], pairs[1, known], cosine[known]
+    share = softmax(_SHARPNESS * cosine, borrower)
+    followed = graph.transitions.nonzero().squeeze(-1)
+    followed = followed[graph.edge_index[1, followed].argsort(stable=True)]
+    start = starts(graph.edge_index[1, followed], graph.num_items)
+    owner, place = ragged_arange(start[lender], start[lender + 1] - start[lender])
+    edge_id = followed[place]
+    key = _key(torch.stack([graph.edge_index[0, edge_id], borrower[owner]]), num_items)
+    key, pair = key.unique(return_inverse=True)
+    weight = graph.transition_weight(edge_id) * share[owner]
+    weight = weight.new_zeros(len(key)).index_add(0, pair, weight)
+    bought = graph.popularity[key // num_items].clamp(min=1)
+    return key, torch.expm1(weight * bought**0.25)
 
 
 def cosines(x: Tensor, edge_index: Tensor) -> Tensor:
@@ -143,6 +181,10 @@ def _check(candidates: Candidates, ids: Sequence[str], x: Tensor, k: int) -> Non
         )
 
 
+def _key(pairs: Tensor, num_items: int) -> Tensor:
+    return pairs[0] * num_items + pairs[1]
+
+
 def _renumber(candidates: Candidates, num_items: int) -> Candidates:
     """The same pairs among more items."""
     source, target = candidates.edge_index
@@ -169,15 +211,17 @@ def _nearest(x: Tensor, first: int, k: int) -> Tensor:
     return torch.cat(pairs, dim=1)
 
 
-def _extend(old: Candidates, key: Tensor) -> Candidates:
-    """The pairs of ``key [E']``, of which those that are new are near in text."""
+def _extend(old: Candidates, key: Tensor, text: Tensor) -> Candidates:
+    """The pairs of ``key [E']``, of which those of ``text [n]`` are near in text."""
     num_items = old.popularity.numel()
-    place = torch.searchsorted(key, old.key)
+    place, near = torch.searchsorted(key, old.key), torch.searchsorted(key, text)
     edge_index = torch.stack([key // num_items, key % num_items])
     observed = old.observed.new_zeros(key.numel(), old.observed.size(1))
-    observed[:, old.observed_relations.index(TEXT_KNN)] = 1
+    observed[near, old.observed_relations.index(TEXT_KNN)] = 1
     observed[place] = old.observed
-    static = _placed(old.static, place, torch.ones_like(key, dtype=torch.bool))
+    static = torch.zeros_like(key, dtype=torch.bool)
+    static[near] = True
+    static = _placed(old.static, place, static)
     lags = _placed(old.lags, place, old.lags.new_zeros(key.numel(), old.lags.size(1)))
     return old._replace(
         edge_index=edge_index,

@@ -33,7 +33,8 @@ class Candidates(NamedTuple):
         observed: 1 where an observed relation holds, with shape ``[E, R_observed]``.
         static: True where a pair exists for another reason than transitions, ``[E]``.
         scale: ``(out-degree * in-degree)^(-1/4)`` over the static pairs, ``[E]``.
-        transitions: How often shoppers went from source to target, with shape ``[E]``.
+        transitions: How often shoppers went from source to target, with shape ``[E]``;
+            to an item that arrived later, what is lent to it, which may be fractions.
         popularity: Number of training interactions of each item, ``[N]``; all zero
             where the data has no split.
         lags: How many shoppers went from source to target at which lag, ``[E, B]``.

@@ -8,13 +8,18 @@ import torch
 from torch import Tensor
 
 from lrdgraph.evaluating import evaluating
-from lrdgraph.typing import Reason
+from lrdgraph.typing import TRANSITION, Reason
 
 if TYPE_CHECKING:
+    from lrdgraph.graph import LatentRelationGraph
     from lrdgraph.models import LRDRec
 
 TELLING = 0.005
 """What a path has to add to a score to be a reason: half a percent to the odds."""
+
+LENT = "lent_transition"
+"""What a reason says in place of *transition* for an item that nobody has bought yet:
+shoppers went on to items that it reads like."""
 
 
 @torch.no_grad()
@@ -69,11 +74,29 @@ def explain(
     for owner, source, name, sure, share in zip(
         row.tolist(),
         history[slot].tolist(),
-        relation.tolist(),
+        relation_keys(graph, relation, item[row]),
         probability.gather(1, relation.unsqueeze(1)).squeeze(1).tolist(),
         best.values[row, rank].tolist(),
         strict=True,
     ):
-        reason = Reason(graph.ids[source], graph.relations[name], sure, share)
+        reason = Reason(graph.ids[source], name, sure, share)
         reasons[owner].append(reason)
     return [tuple(paths) for paths in reasons]
+
+
+def relation_keys(
+    graph: LatentRelationGraph, relation: Tensor, target: Tensor
+) -> list[str]:
+    """What paths go by: a relation of the graph, or :data:`LENT`.
+
+    Args:
+        graph: The graph.
+        relation: Indices of relations, with shape ``[M]``.
+        target: The items that the paths lead to, with shape ``[M]``.
+    """
+    keys = [graph.relations[index] for index in relation.tolist()]
+    bought = (graph.popularity[target] > 0).tolist()
+    return [
+        LENT if key == TRANSITION and not known else key
+        for key, known in zip(keys, bought, strict=True)
+    ]

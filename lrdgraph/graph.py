@@ -221,7 +221,7 @@ class LatentRelationGraph(nn.Module):
         count, popularity = self.transitions[edge_id], self.popularity[target]
         if own is not None:
             count, popularity = count - own, popularity - 1
-        count = count * (count >= self.min_count)  # what is left may be too few
+            count = count * (count >= self.min_count)  # what is left may be too few
         product = self.popularity[source].clamp(min=1) * popularity.clamp(min=1)
         return torch.log1p(count) * product**-0.25
 
@@ -245,8 +245,9 @@ class LatentRelationGraph(nn.Module):
     def probability(self, edge_id: Tensor | None = None) -> Tensor:
         """How sure each relation is of each pair, for reading.
 
-        1 where a relation was observed, the share of the source's transitions, the
-        posterior of latent relations (0 on pairs known from transitions alone).
+        1 where a relation was observed, the share of the source's transitions (0 of
+        those lent to an item that nobody has bought), the posterior of latent relations
+        (0 on pairs known from transitions alone).
 
         Args:
             edge_id: Places of the pairs, with shape ``[M]``; None for all of them.
@@ -258,11 +259,10 @@ class LatentRelationGraph(nn.Module):
             edge_id = torch.arange(self.num_edges, device=self.x.device)
         columns = [self.observed[edge_id]]
         if TRANSITION in self.relations:
-            source = self.edge_index[0]
-            total = torch.zeros_like(self.popularity).index_add_(
-                0, source, self.transitions
-            )
-            share = self.transitions[edge_id] / total.clamp(min=1)[source[edge_id]]
+            source, target = self.edge_index
+            counted = self.transitions * (self.popularity > 0)[target]
+            total = torch.zeros_like(self.popularity).index_add_(0, source, counted)
+            share = counted[edge_id] / total.clamp(min=1)[source[edge_id]]
             columns.append(share.unsqueeze(-1))
         if self.num_latent:
             columns.append(self._latent(edge_id))

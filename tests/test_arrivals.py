@@ -26,8 +26,9 @@ def grown(graph) -> LatentRelationGraph:
 
 
 def pairs_of(graph: LatentRelationGraph, items: list[str]) -> set[tuple[str, str]]:
-    """All pairs that start from or lead to some items, in external ids."""
-    names = [[graph.ids[i] for i in row] for row in graph.edge_index.tolist()]
+    """Pairs by text that start from or lead to some items, in external ids."""
+    pairs = graph.edge_index[:, graph.static]
+    names = [[graph.ids[i] for i in row] for row in pairs.tolist()]
     return {p for p in zip(*names, strict=True) if set(items) & set(p)}
 
 
@@ -65,13 +66,47 @@ def test_new_items_are_paired_with_their_nearest_in_both_directions(graph, grown
 
 
 def test_new_pairs_are_near_in_text_and_nobody_followed_them(graph, grown):
-    new = (grown.edge_index >= graph.num_items).any(0)
-    assert grown.static[new].all()
+    new = (grown.edge_index >= graph.num_items).any(0) & grown.static
     known = grown.observed[new].sum(0).tolist()
     column = grown.observed_relations.index("text_knn")
     assert [n > 0 for n in known] == [i == column for i in range(len(known))]
-    assert not grown.transitions[new].any()
     assert not grown.lags[new].any()
+    place = new.nonzero().squeeze(1)
+    column = grown.relations.index("transition")
+    assert not grown.probability(place)[:, column].any()
+
+
+def test_transitions_are_lent_by_the_items_that_a_new_one_reads_like(graph, grown):
+    unit = torch.nn.functional.normalize(grown.x)
+    column = grown.relations.index("transition")
+    weight = grown().weight[:, column]
+    for new in (graph.num_items, graph.num_items + 1):
+        cosine = unit @ unit[new]
+        cosine[new] = -1
+        near = [i for i in cosine[:-1].topk(5).indices.tolist() if i < graph.num_items]
+        share = (20 * cosine[near]).softmax(0).tolist()
+        expected: dict[int, float] = {}
+        for part, lender in zip(share, near, strict=True):
+            for edge in (graph.edge_index[1] == lender).nonzero().flatten().tolist():
+                source = int(graph.edge_index[0, edge])
+                sent = part * float(graph.transition_weight(torch.tensor([edge])))
+                expected[source] = expected.get(source, 0) + sent
+        into = (grown.edge_index[1] == new).nonzero().flatten().tolist()
+        found = {int(grown.edge_index[0, edge]): float(weight[edge]) for edge in into}
+        sent = {source: value for source, value in expected.items() if value}
+        assert len(sent) > 5
+        assert {s: v for s, v in found.items() if v} == pytest.approx(sent, rel=1e-4)
+
+
+def test_what_is_lent_is_not_told_as_counted(graph, grown):
+    place = (grown.edge_index[1] >= graph.num_items).nonzero().squeeze(1)
+    column = grown.relations.index("transition")
+    assert grown.transitions[place].any()
+    assert not grown.probability(place)[:, column].any()
+    old = (grown.edge_index < graph.num_items).all(0).nonzero().squeeze(1)
+    assert grown.probability(old)[:, column].equal(graph.probability()[:, column])
+    table = grown.to_frame(min_prob=0.01, relations=["transition"])
+    assert not set(table["tail"]) & set(IDS)
 
 
 def test_what_leads_to_a_new_item_counts_by_how_near_it_is(graph, grown):

@@ -22,7 +22,8 @@ class Newcomers(nn.Module):
     So that a model knows how much they say, training takes a share of the items for new
     in each step, others every time, and predicts them nevertheless. A new item has
 
-    - no transitions, and no part in what is in fashion;
+    - no transitions (those that :func:`~lrdgraph.arrivals.arrive` lends to it come
+      after training), and no part in what is in fashion;
     - in place of its id embedding that of its text neighbours among the known items,
       :math:`\sum_n a_n e_n` with :math:`a = \text{softmax}(10 \cos(x, x_n))`;
     - in place of its bias the one of all new items;
@@ -109,10 +110,12 @@ class Newcomers(nn.Module):
 
     def forward(self, edges: TypedEdges) -> TypedEdges:
         """The edges, as much as is known of those of new items, and as strong."""
-        source, target = self.new[edges.edge_index]
-        unknown = (source | target).unsqueeze(1) & self.counts
-        strength = torch.where(target.unsqueeze(1), self.strength.exp(), 1.0)
-        return edges._replace(weight=edges.weight.masked_fill(unknown, 0) * strength)
+        target = self.new[edges.edge_index[1]].unsqueeze(1)
+        weight = edges.weight * torch.where(target, self.strength.exp(), 1.0)
+        if self.training:
+            unknown = self.drawn[edges.edge_index].any(0).unsqueeze(1) & self.counts
+            weight = weight.masked_fill(unknown, 0)
+        return edges._replace(weight=weight)
 
 
 def _lenders(

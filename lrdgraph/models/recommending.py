@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from lrdgraph.explain import TELLING, contributions, explain
+from lrdgraph.explain import TELLING, contributions, explain, relation_keys
 from lrdgraph.models.item_index import ItemIndex
 from lrdgraph.models.ranking import Wanted, rank
 from lrdgraph.typing import Recommendation
@@ -151,7 +151,7 @@ def _table(
             "item": _names(graph.ids, target),
             "score": value[row, rank].cpu().numpy(),
             "because": _names([*graph.ids, ""], source),
-            "relation": _names(graph.relations, relation),
+            "relation": np.array(relation_keys(graph, relation, target), dtype=object),
             "probability": probability.gather(1, relation[:, None])[:, 0].cpu().numpy(),
             "contribution": contribution.cpu().numpy(),
         }

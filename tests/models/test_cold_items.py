@@ -8,6 +8,7 @@ from torch_geometric.transforms import Compose
 from lrdgraph import LatentRelationGraph
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.datasets import assemble
+from lrdgraph.explain import LENT, explain
 from lrdgraph.models import LRDRec
 from lrdgraph.testing import HashTextEncoder
 from lrdgraph.transforms import (
@@ -102,3 +103,17 @@ def test_what_was_bought_of_it_is_a_reason(grown):
     strap = f"strap {LATER[0]}"
     reasons = [r for found in grown.recommend([strap]) for r in found.reasons]
     assert {reason.item for reason in reasons} == {strap}
+
+
+def test_a_lent_transition_is_told_as_such(grown):
+    """Bags of brand 3 are followed by those of brand 7, which the new one reads like."""
+    name, bag = "bag that is new", f"bag {BRANDS[3]}"
+    shop = grown.with_items([name], [text("bag", "brand7 too")], ENCODER)
+    history = torch.tensor([shop.graph.index(bag)])
+    item = torch.tensor([shop.graph.index(name), shop.graph.index("bag brand7")])
+    new, known = explain(shop, history, item, num_reasons=20)
+    assert LENT in {reason.relation for reason in new}
+    assert "transition" not in {reason.relation for reason in new}
+    assert "transition" in {reason.relation for reason in known}
+    for reason in new:
+        assert (reason.probability == 0) == (reason.relation == LENT)
