@@ -245,9 +245,8 @@ class LatentRelationGraph(nn.Module):
     def probability(self, edge_id: Tensor | None = None) -> Tensor:
         """How sure each relation is of each pair, for reading.
 
-        1 where a relation was observed, the share of the source's transitions (0 of
-        those lent to an item that nobody has bought), the posterior of latent relations
-        (0 on pairs known from transitions alone).
+        1 where a relation was observed, the source's share of transitions (0 of lent
+        ones), the posterior of latent relations (0 on pairs without another reason).
 
         Args:
             edge_id: Places of the pairs, with shape ``[M]``; None for all of them.
@@ -259,14 +258,19 @@ class LatentRelationGraph(nn.Module):
             edge_id = torch.arange(self.num_edges, device=self.x.device)
         columns = [self.observed[edge_id]]
         if TRANSITION in self.relations:
-            source, target = self.edge_index
-            counted = self.transitions * (self.popularity > 0)[target]
-            total = torch.zeros_like(self.popularity).index_add_(0, source, counted)
-            share = counted[edge_id] / total.clamp(min=1)[source[edge_id]]
-            columns.append(share.unsqueeze(-1))
+            columns.append(self._share(edge_id).unsqueeze(-1))
         if self.num_latent:
             columns.append(self._latent(edge_id))
         return torch.cat(columns, dim=-1)
+
+    def _share(self, edge_id: Tensor) -> Tensor:
+        """Share of the source's counted transitions; of lent ones nothing, ``[M]``."""
+        item, place = distinct(self.edge_index[0, edge_id], self.num_items)
+        owner, leaving = self.edges_from(item)
+        both = torch.cat([edge_id, leaving])
+        count = self.transitions[both] * (self.popularity[self.edge_index[1, both]] > 0)
+        total = count.new_zeros(len(item)).index_add_(0, owner, count[len(edge_id) :])
+        return count[: len(edge_id)] / total.clamp(min=1)[place]
 
     def index(self, item: str) -> int:
         """Internal index of an external item id.
@@ -281,9 +285,8 @@ class LatentRelationGraph(nn.Module):
             )
         return self._index[item]
 
+    # Functions of a graph, as methods: its growth, and how it goes out.
     with_items = arrivals.with_items
-
-    # The graph going out: the functions of lrdgraph.convert, as methods.
     neighbors = convert.neighbors
     save = convert.save
     to_data = convert.to_data

@@ -201,7 +201,7 @@ def _add(parser: ArgumentParser) -> None:
         default=0.0,
         metavar="P",
         help="what to add to the scores of items that nobody has bought: 1 counts them "
-        "as 2.7 times as likely as the model does (default: 0)",
+        "as 2.7 times as likely as the model does, -1 as 2.7 times less (default: 0)",
     )
     options.add_columns(parser, interactions=False, text=True)
     options.add_encoder(parser)

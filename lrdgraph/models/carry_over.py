@@ -85,8 +85,8 @@ def with_items(
         k: Number of neighbours of a new item: of its pairs, in both directions, and
             of those that lend it an embedding.
         prominence: What to add to the scores of all items that nobody has bought, in
-            nats: 0 shows them as often as they are likely to be bought next, as far as
-            the model can tell, and 1 counts them as 2.7 times as likely.
+            nats: 1 counts them as 2.7 times as likely as the model does, -1 as a 2.7th
+            of that.
 
     Raises:
         ValueError: For what :meth:`LatentRelationGraph.with_items` raises.
