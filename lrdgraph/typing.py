@@ -105,8 +105,9 @@ class Reason(NamedTuple):
     """One path to a recommended item.
 
     ``item`` of the history (external id), the ``relation`` that leads from it to the
-    recommended item, the ``probability`` of that relation (1.0 for an observed one) and
-    what the path adds to the score.
+    recommended item (``lent_transition`` where shoppers went on to items that it reads
+    like), the ``probability`` of that relation (1.0 for an observed one, 0.0 for a lent
+    one) and what the path adds to the score.
     """
 
     item: str
