@@ -39,7 +39,9 @@ class VectorCache:
     After each ``chunk_size`` new texts a shard (a safetensors file) is written and
     moved into place whole, so an interrupted run goes on where it stopped, and
     several processes may share a folder. When all texts are known, the encoder isn't
-    called: :class:`~lrdgraph.text.TextEncoder` then never loads its model.
+    called: :class:`~lrdgraph.text.TextEncoder` then never loads its model. Vectors
+    stay on disk, mapped into memory shard by shard when they are asked for; only where
+    each one is (some 150 bytes a text) is kept.
 
     Each call with new texts writes a shard: give it lists, not single texts.
 
@@ -71,7 +73,7 @@ class VectorCache:
         self.folder = Path(folder).expanduser()
         self.chunk_size = chunk_size
         self.progress = progress
-        self._shards: dict[str, Tensor] = {}  # file name -> vectors [n, C]
+        self._shards: dict[str, int] = {}  # file name -> C, 0 where it is damaged
         self._places: dict[bytes, tuple[str, int]] = {}  # key -> file name, row
 
     def __repr__(self) -> str:
@@ -121,32 +123,41 @@ class VectorCache:
             for start in range(0, len(order), self.chunk_size):
                 keys = order[start : start + self.chunk_size]
                 texts = [missing[key] for key in keys]
-                vectors = check_vectors(self.encoder(texts), texts, "VectorCache")
-                self._keep(self._write_shard(keys, vectors.cpu()), keys, vectors.cpu())
+                vectors = check_vectors(self.encoder(texts), texts, "VectorCache").cpu()
+                self._keep(self._write_shard(keys, vectors), keys, vectors.size(1))
                 bar.update(len(keys))
 
     def _gather(self, keys: list[bytes]) -> Tensor:
-        """Collect vectors by key: ``[len(keys), C]``."""
-        places = (self._places[key] for key in keys)
-        return torch.stack([self._shards[name][row] for name, row in places])
+        """Collect vectors by key, a shard at a time: ``[len(keys), C]``."""
+        rows: dict[str, list[tuple[int, int]]] = {}
+        for place, key in enumerate(keys):
+            name, row = self._places[key]
+            rows.setdefault(name, []).append((place, row))
+        gathered = torch.empty(len(keys), self._shards[next(iter(rows))])
+        for name, pairs in rows.items():
+            place, row = torch.tensor(pairs).T
+            with safe_open(self.shard_folder / name, framework="pt") as file:
+                gathered[place] = file.get_tensor("vector")[row]
+        return gathered
 
-    def _keep(self, name: str, keys: list[bytes], vectors: Tensor) -> None:
+    def _keep(self, name: str, keys: list[bytes], num_channels: int) -> None:
         """Remember a shard that is on disk."""
-        self._shards[name] = vectors
+        self._shards[name] = num_channels
         self._places.update((key, (name, row)) for row, key in enumerate(keys))
 
     def _read_new_shards(self) -> None:
         """Read what this or another process has written since the last call."""
         for path in sorted(self.shard_folder.glob("*.safetensors")):
             if path.name not in self._shards:
-                self._keep(path.name, *_read_shard(path))
+                keys, vectors = _read_shard(path)
+                self._keep(path.name, keys, vectors.size(1))
 
     def _write_shard(self, keys: list[bytes], vectors: Tensor) -> str:
         """Write a shard, whole or not at all, and give its file name."""
         for name, known in self._shards.items():
-            if len(known) and known.size(1) != vectors.size(1):
+            if known not in (0, vectors.size(1)):
                 raise ValueError(
-                    f"vectors need to have {known.size(1)} channels as in "
+                    f"vectors need to have {known} channels as in "
                     f"{self.shard_folder / name} in 'VectorCache' (got "
                     f"{vectors.size(1)}); if another model now has that name, remove "
                     f"the folder"
