@@ -9,6 +9,7 @@ from lrdgraph import LatentRelationGraph
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.datasets import assemble
 from lrdgraph.explain import LENT, explain
+from lrdgraph.export import Scoring
 from lrdgraph.models import LRDRec
 from lrdgraph.testing import HashTextEncoder
 from lrdgraph.transforms import (
@@ -114,3 +115,15 @@ def test_a_lent_transition_is_told_as_such(grown):
     assert "transition" not in {reason.relation for reason in new}
     assert "transition" in {reason.relation for reason in known}
     assert [r.probability for r in new if r.relation == LENT] == [0]
+
+
+@torch.no_grad()
+def test_a_program_and_a_kept_model_score_them_alike(grown, tmp_path):
+    graph = grown.graph
+    history = torch.full((2, 4), graph.num_items)
+    for row, item in enumerate(["camera brand0", "strap brand5"]):
+        history[row, -1] = graph.index(item)
+    expected = grown(history)
+    assert torch.allclose(Scoring(grown)(history), expected, atol=1e-5)
+    grown.save_pretrained(tmp_path)
+    assert LRDRec.from_pretrained(tmp_path)(history).equal(expected)
