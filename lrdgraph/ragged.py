@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+_FEW = 8  # times fewer indices than marks: sorting them costs less
+
 
 def ragged_arange(start: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
     """Ranges ``start[i], ..., start[i] + length[i] - 1`` laid end to end.
@@ -59,11 +61,15 @@ def distinct(index: Tensor, size: int) -> tuple[Tensor, Tensor]:
 
     Args:
         index: Indices of any shape.
-        size: What all of them are below; a mark is kept for each, and nothing sorted.
+        size: What all of them are below. Unless there are few indices, a mark is kept
+            for each, and nothing sorted.
 
     Returns:
         The different indices, ascending, and the place of each index among them.
     """
+    if index.numel() < size // _FEW:
+        found, place = index.unique(return_inverse=True)
+        return found, place
     present = torch.zeros(size, dtype=torch.bool, device=index.device)
     present[index.flatten()] = True
     place = present.cumsum(0) - 1

@@ -27,11 +27,11 @@ def test_starts_are_those_of_a_loop(owners):
     assert found.tolist() == expected
 
 
-@given(st.lists(st.integers(0, 9), max_size=12))
-def test_distinct_is_unique(items):
+@given(st.lists(st.integers(0, 9), max_size=12), st.sampled_from([10, 1000]))
+def test_distinct_is_unique(items, size):
     index = torch.tensor(items, dtype=torch.long)
     expected = index.unique(return_inverse=True)
-    assert all(map(torch.equal, distinct(index, 10), expected))
+    assert all(map(torch.equal, distinct(index, size), expected))
 
 
 def test_distinct_keeps_the_shape():
