@@ -83,7 +83,7 @@ def arrive(
     text says all that is known, count by how near the texts are: their ``scale`` is
     multiplied by ``exp(3 (cos - mean))``, with the mean cosine of the pairs by text
     that exist. Nobody has followed the new ones, but the transitions to the items that
-    a new one reads like are lent to it; see :func:`_lend`.
+    a new one reads like are lent to it; see :func:`lend`.
 
     Args:
         graph: The graph, of ``N`` items.
@@ -103,7 +103,7 @@ def arrive(
     num_items = len(united)
     pairs = _nearest(united, len(candidates.ids), k)
     text = torch.cat([_key(pairs, num_items), _key(pairs.flip(0), num_items)]).unique()
-    lent, count = _lend(graph, pairs, cosines(united, pairs), num_items)
+    lent, count = lend(graph, pairs, cosines(united, pairs), num_items)
     old = _renumber(candidates, num_items)
     grown = _extend(old, torch.cat([old.key, text, lent]).unique(), text)
     grown.transitions[torch.searchsorted(grown.key, lent)] = count
@@ -116,7 +116,7 @@ def arrive(
     )
 
 
-def _lend(
+def lend(
     graph: LatentRelationGraph, pairs: Tensor, cosine: Tensor, num_items: int
 ) -> tuple[Tensor, Tensor]:
     """Transitions to new items, as heavy as those to the items they read like.
