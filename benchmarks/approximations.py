@@ -1,7 +1,7 @@
 """What the approximations for large catalogues cost where one could do without.
 
     python benchmarks/approximations.py --dataset beauty --root DIR --num-negatives \
-        --out benchmarks/results/approximations.json
+        --index-probes --out benchmarks/results/approximations.json
     python benchmarks/approximations.py --num-probes --index-probes \
         --out benchmarks/results/approximations.json
 
