@@ -144,6 +144,7 @@ def lend(
     key, pair = key.unique(return_inverse=True)
     weight = graph.transition_weight(edge_id) * share[owner]
     weight = weight.new_zeros(len(key)).index_add(0, pair, weight)
+    # What `transition_weight` makes of a count, undone: nobody has bought the target.
     bought = graph.popularity[key // num_items].clamp(min=1)
     return key, torch.expm1(weight * bought**0.25)
 

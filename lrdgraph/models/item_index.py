@@ -76,7 +76,7 @@ class ItemIndex:
             [near] = self.model.messages(paths)
         far = self._far(user, min(k, self.num_items))
         nothing = (history == self.num_items).all(dim=1)
-        if self._popularity is not None:
+        if self._popularity is not None and nothing.any():
             far[nothing] = self._popularity.topk(far.size(1)).indices
         row, rank = (far >= 0).nonzero(as_tuple=True)
         key = torch.cat(

@@ -87,6 +87,15 @@ def test_what_follows_comes_before_what_is_alike(grown, brand):
     assert found.index(strap) < 15
 
 
+def test_most_of_what_follows_is_among_the_first_ten(grown):
+    first = [
+        [entry.item for entry in grown.recommend([f"camera {brand}"], k=10)]
+        for brand in LATER
+    ]
+    hits = [f"strap {b}" in items for b, items in zip(LATER, first, strict=True)]
+    assert sum(hits) >= 3  # of 4
+
+
 def test_known_items_lose_nothing(model, grown):
     def hits(shop: LRDRec) -> int:
         """Straps that are the first thing recommended after their camera."""
