@@ -46,10 +46,11 @@ COLUMNS = (
     ("warm", "before", "NDCG@10"),
     ("warm", "warm", "NDCG@10"),
     ("warm", "all", "NDCG@10"),
+    ("warm", "all", "new in ten"),
     ("new shopper", "before", "NDCG@10"),
 )
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-PROMINENCES = (-1, 0, 1)  # of new items in the rankings of LRDRec, in nats
+PROMINENCES = (-3, 0, 1)  # of new items in the rankings of LRDRec, in nats
 LENGTHS = (1, 2, 3, 5, 20)  # last items of a history that text neighbours are sought of
 
 
@@ -84,6 +85,19 @@ def ranks(
     return ranking_metrics(torch.cat(found))
 
 
+@torch.no_grad()
+def new_in_ten(
+    model: nn.Module, questions: Sequence[Question], first: int
+) -> dict[str, float]:
+    """Share of the ten best of all items that are new, those from ``first`` on."""
+    states, found = model.to(DEVICE).eval().item_states(), []
+    for question in on_device(questions):
+        scores = model(question["history"], states)
+        scores[question["seen_row"], question["seen_item"]] = -torch.inf
+        found.append((scores.topk(10).indices >= first).float().mean(1))
+    return {"new in ten": torch.cat(found).mean().item()}
+
+
 def on_device(questions: Sequence[Question]) -> Iterator[dict[str, Tensor]]:
     """The questions, where models are asked."""
     for question in questions:
@@ -108,7 +122,8 @@ def figures(
             "warm": {
                 "before": alone,
                 "warm": ranks(after, warm, known),
-                "all": ranks(after, warm, everything),
+                "all": ranks(after, warm, everything)
+                | new_in_ten(after, warm, shop.num_warm),
             },
             "new shopper": {"before": newly},
         }
