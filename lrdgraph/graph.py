@@ -15,7 +15,7 @@ from lrdgraph.ragged import distinct, find, ragged_arange
 from lrdgraph.text.vector_step import VectorStep
 from lrdgraph.typing import NONE, TRANSITION, PairDraw, PairEvidence, TypedEdges
 
-_PAIRS = 1 << 16  # whose hidden layers are in memory at a time without a gradient
+_PAIRS = 1 << 13  # whose hidden layers a processor keeps near, without a gradient
 
 
 class LatentRelationGraph(nn.Module):

@@ -11,9 +11,12 @@ from torch import Tensor
 from lrdgraph.evaluating import evaluating
 from lrdgraph.nn.scoring import history_paths, last_rows
 from lrdgraph.search import cells
+from lrdgraph.typing import TypedEdges
 
 if TYPE_CHECKING:
     from lrdgraph.models import LRDRec
+
+_PAIRS = 1 << 20  # typed at a time
 
 
 class ItemIndex:
@@ -28,6 +31,8 @@ class ItemIndex:
     Transformation for Inner-Product Spaces", Bachrach et al., RecSys 2014). What can be
     missed is an item without an edge from the history, in a cell that is not searched;
     when more items are asked for than the searched cells hold, fewer are found.
+
+    All pairs are typed once, and their weights kept: 4 bytes a pair and relation.
 
     Args:
         model: The trained model; what happens to it later is not noticed.
@@ -48,6 +53,7 @@ class ItemIndex:
         self.model, self.num_items = model, model.num_items
         with evaluating(model):
             self.states, self.offsets = model.item_states(), model.item_offsets()
+            self._weight = _weights(model)
         rows = torch.cat([self.states, self.offsets.unsqueeze(1)], dim=1)
         length = rows.square().sum(1)
         short = (length.max() - length).sqrt().unsqueeze(1)
@@ -72,8 +78,8 @@ class ItemIndex:
         local = torch.searchsorted(known, history)  # padding stays the last
         with evaluating(self.model):
             user = self.model.user_states(self.states[known], local)[:, -1]
-            paths = history_paths(history, last_rows(history), self.num_items)
-            [near] = self.model.messages(paths)
+        paths = history_paths(history, last_rows(history), self.num_items)
+        near = self.model.along(paths, self._typed)
         far = self._far(user, min(k, self.num_items))
         nothing = (history == self.num_items).all(dim=1)
         if self._popularity is not None and nothing.any():
@@ -94,6 +100,11 @@ class ItemIndex:
             score = torch.where(nothing[row], self._popularity[item], score)
         return _by_row(row, score, item, len(history))
 
+    def _typed(self, edge_id: Tensor) -> TypedEdges:
+        """What ``edges`` of the model gave when the index was made."""
+        edge_index = self.model.graph.edge_index[:, edge_id]
+        return TypedEdges(edge_index, self._weight[edge_id])
+
     def _far(self, user: Tensor, k: int) -> Tensor:
         """Items of the largest inner products, ``[B, k]``; -1 where there are fewer."""
         asked = F.pad(F.pad(user, (0, 1), value=1.0), (0, 1))
@@ -106,6 +117,15 @@ def popularity(model: LRDRec) -> Tensor | None:
     if model.trend is not None or not model.graph.popularity.any():
         return None
     return model.graph.popularity.log1p()
+
+
+def _weights(model: LRDRec) -> Tensor:
+    """Weights of all pairs as they count in the model, ``[E, R]``."""
+    graph = model.graph
+    weight = graph.scale.new_empty(graph.num_edges, len(graph.relations))
+    for part in torch.arange(graph.num_edges, device=weight.device).split(_PAIRS):
+        weight[part] = model.edges(part).weight
+    return weight
 
 
 def _by_row(

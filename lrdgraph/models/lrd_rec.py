@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -115,10 +116,12 @@ class LRDRec(SASRec):
             "newness": newness,
             "num_negatives": num_negatives,
         }
-        self.relation_weight = relation_weight
-        self.presence_weight = presence_weight
-        self.confidence_weight = confidence_weight
-        self.spread_weight = spread_weight
+        self._loss_weights = {
+            "relation": relation_weight,
+            "presence": presence_weight,
+            "confidence": confidence_weight,
+            "spread": spread_weight,
+        }
         self._convolved = [r for r, n in enumerate(graph.relations) if n != TRANSITION]
         self.convs = nn.ModuleList(
             SoftRGCNConv(hidden_channels, hidden_channels, len(self._convolved))
@@ -206,16 +209,19 @@ class LRDRec(SASRec):
     def messages(self, paths: Paths, target: Tensor | None = None) -> list[Messages]:
         """What the typed edges of the history add; see :meth:`SASRec.messages`.
 
-        With ``target``, what an interaction itself contributed to the transitions is
-        left out.
+        With ``target``, transitions leave out what an interaction itself contributed.
         """
-        item, index = distinct(paths.item, self.num_items)
-        owner, edge_id = self.graph.edges_from(item)
-        degree = torch.bincount(owner, minlength=item.numel())
-        sent = self.scorer(paths._replace(item=index), self.edges(edge_id), degree)
+        sent = self.along(paths, self.edges)
         if target is None or TRANSITION not in self.graph.relations:
             return [sent]
         return [sent, self._own_evidence(paths, target)]
+
+    def along(self, paths: Paths, typed: Callable[[Tensor], TypedEdges]) -> Messages:
+        """What reaches items along the paths' edges, typed by their places ``[M]``."""
+        item, index = distinct(paths.item, self.num_items)
+        owner, edge_id = self.graph.edges_from(item)
+        degree = torch.bincount(owner, minlength=item.numel())
+        return self.scorer(paths._replace(item=index), typed(edge_id), degree)
 
     def _own_evidence(self, paths: Paths, target: Tensor) -> Messages:
         """The (negative) share that each row's own interaction has in its target."""
@@ -272,13 +278,8 @@ class LRDRec(SASRec):
         losses = {"next_item": loss}
         if self.graph.num_latent:
             found = self.graph.relation_losses(states, self.num_pairs, drawn)
-            weights = {
-                "relation": self.relation_weight,
-                "presence": self.presence_weight,
-                "confidence": self.confidence_weight,
-                "spread": self.spread_weight,
-            }
-            losses |= {name: w * found[name] for name, w in weights.items() if w}
+            weights = self._loss_weights.items()
+            losses |= {name: weight * found[name] for name, weight in weights if weight}
         return losses
 
     # In a user's hands: functions of a model, as methods.
