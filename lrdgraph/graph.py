@@ -11,11 +11,12 @@ from torch_geometric.data import HeteroData
 from lrdgraph import arrivals, convert
 from lrdgraph.candidates import Candidates, unite
 from lrdgraph.objectives import make_dvae
-from lrdgraph.ragged import distinct, find, ragged_arange
+from lrdgraph.ragged import by_parts, distinct, find, ragged_arange
 from lrdgraph.text.vector_step import VectorStep
 from lrdgraph.typing import NONE, TRANSITION, PairDraw, PairEvidence, TypedEdges
 
 _PAIRS = 1 << 13  # whose hidden layers a processor keeps near, without a gradient
+_ITEMS = 1 << 16  # whose texts are looked at at a time, without a gradient
 
 
 class LatentRelationGraph(nn.Module):
@@ -167,11 +168,10 @@ class LatentRelationGraph(nn.Module):
     def posterior(self, edge_id: Tensor) -> Tensor:
         """``q(r | i, j)`` of pairs ``edge_id [M]``, ``[M, K + 1]``, differentiable."""
         item, pair = distinct(self.edge_index[:, edge_id], self.num_items)
-        roles = self.dvae.roles(self.x[item])
         if torch.is_grad_enabled():
-            return self.dvae.posterior(roles, pair)
-        parts = pair.split(_PAIRS, dim=1)
-        return torch.cat([self.dvae.posterior(roles, part) for part in parts])
+            return self.dvae.posterior(self.dvae.roles(self.x[item]), pair)
+        roles = by_parts(lambda part: self.dvae.roles(self.x[part]), item, _ITEMS)
+        return by_parts(lambda p: self.dvae.posterior(roles, p.t()), pair.t(), _PAIRS)
 
     def relation_losses(
         self, states: Tensor | None, num_pairs: int, drawn: PairDraw | None = None

@@ -1,4 +1,6 @@
-"""Ranges of different lengths, and few items out of many, without a loop or a sort."""
+"""Ranges of different lengths, few items out of many, and many of them by parts."""
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -82,3 +84,22 @@ def find(key: Tensor, wanted: Tensor) -> Tensor:
         return torch.full_like(wanted, -1)
     place = torch.searchsorted(key, wanted).clamp(max=key.numel() - 1)
     return torch.where(key[place] == wanted, place, -1)
+
+
+def by_parts(function: Callable[[Tensor], Tensor], index: Tensor, size: int) -> Tensor:
+    """A function of many indices, which holds what it needs for some at a time.
+
+    Args:
+        function: From indices ``[m]`` to rows ``[m, ...]``, each its index's alone.
+        index: Indices with shape ``[M]``.
+        size: Largest ``m``.
+
+    Returns:
+        Rows with shape ``[M, ...]``.
+    """
+    first = function(index[:size])
+    rows = first.new_empty(len(index), *first.shape[1:])
+    rows[:size] = first
+    for start in range(size, len(index), size):
+        rows[start : start + size] = function(index[start : start + size])
+    return rows

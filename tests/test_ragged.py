@@ -1,8 +1,9 @@
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrdgraph.ragged import distinct, ragged_arange, relabel, starts
+from lrdgraph.ragged import by_parts, distinct, ragged_arange, relabel, starts
 
 ranges = st.lists(st.tuples(st.integers(-20, 20), st.integers(0, 5)), max_size=8)
 
@@ -47,3 +48,15 @@ def test_relabelled_indices_mean_the_same_items(lists):
     assert items.tolist() == sorted({i for one in lists for i in one if i < 6})
     padded = torch.cat([items, torch.tensor([6])])
     assert all(padded[p].equal(i) for p, i in zip(places, index, strict=True))
+
+
+@pytest.mark.parametrize("number", [0, 1, 4, 7])
+def test_by_parts_gives_what_all_at_once_gives(number):
+    sizes, index = [], torch.arange(number).flip(0)
+
+    def squares(part: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(part))
+        return part.unsqueeze(1).float() ** torch.tensor([1, 2])
+
+    assert torch.equal(by_parts(squares, index, 3), squares(index))
+    assert max(sizes[:-1]) <= 3

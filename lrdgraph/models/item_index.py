@@ -9,14 +9,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lrdgraph.evaluating import evaluating
+from lrdgraph.nn.conv.typed_mean import EDGES
 from lrdgraph.nn.scoring import history_paths, last_rows
+from lrdgraph.ragged import by_parts
 from lrdgraph.search import cells
 from lrdgraph.typing import TypedEdges
 
 if TYPE_CHECKING:
     from lrdgraph.models import LRDRec
-
-_PAIRS = 1 << 20  # typed at a time
 
 
 class ItemIndex:
@@ -53,7 +53,8 @@ class ItemIndex:
         self.model, self.num_items = model, model.num_items
         with evaluating(model):
             self.states, self.offsets = model.item_states(), model.item_offsets()
-            self._weight = _weights(model)
+            every = torch.arange(model.graph.num_edges, device=model.bias.device)
+            self._weight = by_parts(lambda e: model.edges(e).weight, every, EDGES)
         rows = torch.cat([self.states, self.offsets.unsqueeze(1)], dim=1)
         length = rows.square().sum(1)
         short = (length.max() - length).sqrt().unsqueeze(1)
@@ -117,15 +118,6 @@ def popularity(model: LRDRec) -> Tensor | None:
     if model.trend is not None or not model.graph.popularity.any():
         return None
     return model.graph.popularity.log1p()
-
-
-def _weights(model: LRDRec) -> Tensor:
-    """Weights of all pairs as they count in the model, ``[E, R]``."""
-    graph = model.graph
-    weight = graph.scale.new_empty(graph.num_edges, len(graph.relations))
-    for part in torch.arange(graph.num_edges, device=weight.device).split(_PAIRS):
-        weight[part] = model.edges(part).weight
-    return weight
 
 
 def _by_row(

@@ -17,14 +17,14 @@ from lrdgraph.models.newcomers import Newcomers
 from lrdgraph.models.sampled import Asked, Common, Reach
 from lrdgraph.models.sasrec import SASRec
 from lrdgraph.nn.conv.soft_rgcn_conv import SoftRGCNConv
-from lrdgraph.nn.conv.typed_mean import FrozenTypedMean
+from lrdgraph.nn.conv.typed_mean import EDGES, FrozenTypedMean
 from lrdgraph.nn.scoring import (
     Messages,
     Paths,
     RelationalScorer,
     own_transitions,
 )
-from lrdgraph.ragged import distinct
+from lrdgraph.ragged import by_parts, distinct
 from lrdgraph.typing import TRANSITION, Batch, TypedEdges
 
 
@@ -147,8 +147,8 @@ class LRDRec(SASRec):
         interaction could not be taken back where that interaction is predicted.
         """
         static = self.graph.static.nonzero().squeeze(-1)
-        edge_index, weight = self.graph(static)
-        weight = weight[:, self._convolved]
+        kept, edge_index = self._convolved, self.graph.edge_index[:, static]
+        weight = by_parts(lambda e: self.graph(e).weight[:, kept], static, EDGES)
         return FrozenTypedMean(edge_index, weight, self.num_items)
 
     def item_ids(self, item: Tensor | None = None) -> Tensor:

@@ -12,7 +12,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch_geometric.utils import scatter
 
-from lrdgraph.ragged import ragged_arange, starts
+from lrdgraph.ragged import by_parts, ragged_arange, starts
+
+EDGES = 1 << 22
+"""Edges that are typed at a time where there are very many."""
 
 
 def mean_weight(edge_index: Tensor, edge_weight: Tensor, num_items: int) -> Tensor:
@@ -53,10 +56,14 @@ class FrozenTypedMean:
     differentiable in the states and the mixture alone.
 
     Args:
-        edge_index: Source and target of each edge, ``[2, E]``; no pair twice.
+        edge_index: Source and target of each edge, sorted by source, ``[2, E]``; no
+            pair twice.
         edge_weight: Weight of each relation on each edge, with shape ``[E, R]``.
         num_items: Number of items ``N``.
         min_share: Shares below are dropped (soft types leave many tiny ones).
+
+    Raises:
+        ValueError: If edges are not sorted by source.
 
     Attributes:
         said: States of all items, ``[N, C]`` for each convolution, which :meth:`rows`
@@ -70,12 +77,18 @@ class FrozenTypedMean:
         num_items: int,
         min_share: float = 1e-2,
     ) -> None:
-        share = mean_weight(edge_index, edge_weight.detach(), num_items)
-        share = share.where(share >= min_share, 0)
-        edge = share.any(dim=1).nonzero().squeeze(-1)
-        edge = edge[_order(edge_index[:, edge], num_items)]
-        self.share, self._edge_index = share[edge], edge_index[:, edge]
-        self._num_items = num_items
+        if (edge_index[0, 1:] < edge_index[0, :-1]).any():
+            raise ValueError("'edge_index' needs to be sorted by source (it is not)")
+        target, weight = edge_index[1], edge_weight.detach()
+        total = scatter(weight, target, dim=0, dim_size=num_items).clamp_(min=1)
+
+        def share(edge: Tensor) -> Tensor:
+            share = weight[edge] / total[target[edge]]
+            return share.where(share >= min_share, 0)
+
+        edge = torch.arange(len(target), device=target.device)
+        self.share = by_parts(share, edge, EDGES)
+        self._edge_index, self._num_items = edge_index, num_items
         self.forth = self._by_target()
         self.said: list[Tensor] = []
 
@@ -89,11 +102,12 @@ class FrozenTypedMean:
         by_target = self._edge_index[1].argsort(stable=True)
         source, target = self._edge_index[:, by_target]
         none = source[:0]
-        rows, columns, values = [none], [none], [self.share.new_empty(0)]
-        for share in self.share[by_target].unbind(1):
+        rows, columns, values = [none], [none.int()], [self.share.new_empty(0)]
+        for column in self.share.unbind(1):
+            share = column[by_target]
             kept = share.nonzero().squeeze(-1)
             rows.append(torch.bincount(target[kept], minlength=self._num_items))
-            columns.append(source[kept])
+            columns.append(source[kept].int())
             values.append(share[kept])
         size = [self.share.size(1) * self._num_items, self._num_items]
         start = F.pad(torch.cat(rows).cumsum(0), (1, 0))
@@ -153,12 +167,9 @@ class _MixedMean(torch.autograd.Function):
         return of_x, means @ grad.flatten(1).t(), None
 
 
-def _order(edge_index: Tensor, num_items: int) -> Tensor:
-    """Places of edges, ordered by source, then by target."""
-    return torch.argsort(edge_index[0] * num_items + edge_index[1])
-
-
 def _sparse(start: Tensor, column: Tensor, value: Tensor, size: list[int]) -> Tensor:
+    """A matrix, with indices of 4 bytes (of 8 where there are too many values)."""
+    index = torch.int if len(value) < 2**31 else torch.long
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse")  # beta, and its checks
-        return torch.sparse_csr_tensor(start, column, value, size)
+        return torch.sparse_csr_tensor(start.to(index), column.to(index), value, size)

@@ -1,3 +1,6 @@
+from importlib import import_module
+
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,18 +57,20 @@ def test_frozen_means_and_their_gradient_are_the_same(edges):
         assert torch.allclose(one, other, atol=1e-5)
 
 
-def test_frozen_edges_need_no_order():
-    torch.manual_seed(0)
+def test_frozen_edges_need_to_be_sorted():
     edge_index = torch.tensor([[3, 0, 1, 0], [1, 2, 0, 1]])
-    weight, comp = torch.rand(4, 3), torch.eye(3)
-    x = torch.randn(NUM_ITEMS, 2, requires_grad=True)
-    free = typed_mean(x, edge_index, weight)
-    frozen = FrozenTypedMean(edge_index, weight, NUM_ITEMS)(x, comp)
-    assert torch.allclose(frozen, free, atol=1e-6)
-    direction = torch.randn_like(free)
-    (expected,) = torch.autograd.grad((free * direction).sum(), x)
-    (found,) = torch.autograd.grad((frozen * direction).sum(), x)
-    assert torch.allclose(found, expected, atol=1e-5)
+    with pytest.raises(ValueError, match="'edge_index' needs to be sorted by source"):
+        FrozenTypedMean(edge_index, torch.rand(4, 3), NUM_ITEMS)
+
+
+@given(edges)
+def test_many_edges_are_typed_by_parts(edges):
+    with pytest.MonkeyPatch.context() as patch:
+        module = import_module("lrdgraph.nn.conv.typed_mean")
+        patch.setattr(module, "EDGES", 2)
+        parts = FrozenTypedMean(*as_tensors(edges), NUM_ITEMS)
+    whole = FrozenTypedMean(*as_tensors(edges), NUM_ITEMS)
+    assert torch.equal(parts.share, whole.share)
 
 
 def test_tiny_shares_are_dropped():
