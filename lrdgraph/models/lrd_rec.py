@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from lrdgraph import pretrained
 from lrdgraph.evaluating import evaluating
@@ -16,7 +15,7 @@ from lrdgraph.models import carry_over, large, recommending, sampled
 from lrdgraph.models.newcomers import Newcomers
 from lrdgraph.models.sampled import Asked, Common, Reach
 from lrdgraph.models.sasrec import SASRec
-from lrdgraph.nn.conv.soft_rgcn_conv import SoftRGCNConv
+from lrdgraph.nn.conv.frozen_convs import FrozenConvs
 from lrdgraph.nn.conv.typed_mean import EDGES, FrozenTypedMean
 from lrdgraph.nn.scoring import (
     Messages,
@@ -123,26 +122,14 @@ class LRDRec(SASRec):
             "spread": spread_weight,
         }
         self._convolved = [r for r, n in enumerate(graph.relations) if n != TRANSITION]
-        self.convs = nn.ModuleList(
-            SoftRGCNConv(hidden_channels, hidden_channels, len(self._convolved))
-            for _ in range(num_convs)
-        )
+        self.convs = FrozenConvs(hidden_channels, len(self._convolved), num_convs)
         self.scorer = RelationalScorer(len(graph.relations), max_length)
         self.newcomers = Newcomers(graph, newness)
-        self._typed_mean: FrozenTypedMean | None = None
-
-    def _apply(self, fn: Any, recurse: bool = True) -> LRDRec:
-        self._typed_mean = None  # it is on the device where edges were typed
-        moved: LRDRec = super()._apply(fn, recurse)
-        return moved
 
     @torch.no_grad()
     def type_edges(self) -> FrozenTypedMean:
-        """Type all edges anew for the convolution.
+        """Type all edges anew for the convolutions.
 
-        Typing every edge at every step would cost several times the step itself, so
-        the convolution sees earlier types, without gradient: those of the
-        first step, or of the first one after an evaluation, which sees its own.
         Transitions are left out: in the state of an item, the share of a single
         interaction could not be taken back where that interaction is predicted.
         """
@@ -172,39 +159,15 @@ class LRDRec(SASRec):
     def item_states(self, item: Tensor | None = None) -> Tensor:
         """State of items ``[n]``, or of all, with shape ``[n, C]``."""
         states = super().item_states(item)
-        if not len(self.convs):
-            return states
-        kept = self._typed_mean if self.training else None
-        typed_mean = kept or self.type_edges()
-        self._typed_mean = typed_mean if self.training else None
-        if item is not None:
-            return self._some_states(states, item, typed_mean)
-        for conv in self._convs():
-            states = states + F.gelu(conv.frozen(states, typed_mean))
-        return states
-
-    def _convs(self) -> list[SoftRGCNConv]:
-        return [conv for conv in self.convs if isinstance(conv, SoftRGCNConv)]
-
-    def _some_states(
-        self, states: Tensor, item: Tensor, typed_mean: FrozenTypedMean
-    ) -> Tensor:
-        """States that hear what neighbours said when edges were typed."""
-        if not typed_mean.said:
-            typed_mean.said = self._what_all_say(typed_mean)
-        for conv, said in zip(self._convs(), typed_mean.said, strict=True):
-            means = typed_mean.rows(item, said)
-            states = states + F.gelu(conv.mixed(states, means))
-        return states
+        if item is None:
+            return self.convs(states, self.type_edges)
+        return self.convs.some(states, item, self._unconvolved, self.type_edges)
 
     @torch.no_grad()
-    def _what_all_say(self, typed_mean: FrozenTypedMean) -> list[Tensor]:
-        """States of all items that each convolution hears, ``[N, C]``."""
+    def _unconvolved(self) -> Tensor:
+        """States of all items before the convolutions, as in evaluation, ``[N, C]``."""
         with evaluating(self):
-            said = [super().item_states()]
-            for conv in self._convs()[:-1]:
-                said.append(said[-1] + F.gelu(conv.frozen(said[-1], typed_mean)))
-        return said
+            return super().item_states()
 
     def messages(self, paths: Paths, target: Tensor | None = None) -> list[Messages]:
         """What the typed edges of the history add; see :meth:`SASRec.messages`.

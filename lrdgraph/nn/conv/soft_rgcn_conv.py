@@ -4,10 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn.inits import glorot, zeros
 
-from lrdgraph.nn.conv.typed_mean import FrozenTypedMean, typed_mean
+from lrdgraph.nn.conv.typed_mean import ITEMS, FrozenTypedMean, typed_mean
 from lrdgraph.ragged import by_parts
-
-_ITEMS = 1 << 16  # whose means of all relations are held at a time, without a gradient
 
 
 class SoftRGCNConv(nn.Module):
@@ -75,7 +73,7 @@ class SoftRGCNConv(nn.Module):
         if torch.is_grad_enabled():
             return self._combine(x, mean(x, self.comp))
         every = torch.arange(len(x), device=x.device)
-        return by_parts(lambda i: self.mixed(x[i], mean.rows(i, x)), every, _ITEMS)
+        return by_parts(lambda i: self.mixed(x[i], mean.rows(i, x)), every, ITEMS)
 
     def _combine(self, x: Tensor, mixed: Tensor) -> Tensor:
         return x @ self.root + (mixed @ self.weight).sum(0) + self.bias

@@ -17,6 +17,9 @@ from lrdgraph.ragged import by_parts, ragged_arange, starts
 EDGES = 1 << 22
 """Edges that are typed at a time where there are very many."""
 
+ITEMS = 1 << 16
+"""Items whose means of all relations are computed at a time, without a gradient."""
+
 
 def mean_weight(edge_index: Tensor, edge_weight: Tensor, num_items: int) -> Tensor:
     """Share of each edge in what its target receives over a relation, ``[E, R]``.
@@ -64,10 +67,6 @@ class FrozenTypedMean:
 
     Raises:
         ValueError: If edges are not sorted by source.
-
-    Attributes:
-        said: States of all items, ``[N, C]`` for each convolution, which :meth:`rows`
-            of some may hear; kept here as long as the edges' types are.
     """
 
     def __init__(
@@ -90,12 +89,9 @@ class FrozenTypedMean:
         self.share = by_parts(share, edge, EDGES)
         self._edge_index, self._num_items = edge_index, num_items
         self.forth = self._by_target()
-        self.said: list[Tensor] = []
 
     def __deepcopy__(self, memo: object) -> FrozenTypedMean:
-        other = copy(self)  # of constants: PyTorch copies no sparse matrix
-        other.said = [*self.said]
-        return other
+        return copy(self)  # of constants: PyTorch copies no sparse matrix
 
     def _by_target(self) -> Tensor:
         """Shares of each source, a row for every relation and target."""
@@ -138,6 +134,11 @@ class FrozenTypedMean:
             [row.numel(), num_items],
         )
         return (part @ x).view(relation.numel(), item.numel(), x.size(1))
+
+    def whole(self, x: Tensor) -> Tensor:
+        """Means of states ``x [N, C]`` at all items, ``[N, R, C]``."""
+        every = torch.arange(self._num_items, device=x.device)
+        return by_parts(lambda i: self.rows(i, x).transpose(0, 1), every, ITEMS)
 
     def __call__(self, x: Tensor, comp: Tensor) -> Tensor:
         """Means of states ``x [N, C]``, mixed by ``comp [R, B]``, ``[B, N, C]``."""
