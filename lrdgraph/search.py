@@ -1,16 +1,72 @@
-"""Approximate search for vectors, by faiss (the extra ``large``)."""
+"""Search for vectors, exact, and approximate by faiss (the extra ``large``)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 if TYPE_CHECKING:
     import faiss
 
 _PER_CELL = 39  # rows that k-means needs and looks at for each cell
+
+
+def nearest(unit: Tensor, k: int, block: tuple[int, int]) -> Tensor:
+    """Pairs of the rows of a block with the ``k`` others of largest inner product.
+
+    Of equally near rows, those with the lower index are taken; products are compared to
+    seven decimals.
+
+    Args:
+        unit: All rows, of length one, in double precision, with shape ``[N, C]``.
+        k: Number of others for each row; all where there are fewer.
+        block: The first row of the block, and the one after its last.
+
+    Returns:
+        Row and other one, ``[n * k, 2]``, sorted.
+    """
+    first, last = block
+    similarity = (unit[first:last] @ unit.T).round(decimals=7).float()
+    similarity.diagonal(first).fill_(-torch.inf)
+    least = similarity.topk(min(k, len(unit))).values[:, -1:]
+    nearer, tied = similarity > least, similarity == least
+    room = k - nearer.sum(dim=1, keepdim=True)
+    taken = nearer | (tied & (tied.cumsum(dim=1) <= room))
+    source, target = (taken & similarity.isfinite()).nonzero(as_tuple=True)
+    return torch.stack([source + first, target], dim=1)
+
+
+def near(
+    index: faiss.IndexIVFFlat,
+    unit: NDArray[np.float32],
+    k: int,
+    block: tuple[int, int],
+) -> Tensor:
+    """Like :func:`nearest`, as far as the nearest cells tell.
+
+    Args:
+        index: All rows in their :func:`cells`.
+        unit: All rows, of length one, with shape ``[N, C]``.
+        k: Number of others for each row; fewer where its cells hold fewer.
+        block: The first row of the block, and the one after its last.
+
+    Returns:
+        Row and other one, ``[E, 2]``, sorted.
+    """
+    first, last = block
+    rows = unit[first:last]
+    _, target = index.search(rows, min(k + 1, len(unit)))
+    source = np.arange(first, first + len(rows))[:, None]
+    # The row itself may be missing among many equal ones; then the last one goes.
+    other = (target != source) & (target >= 0)
+    other &= other.cumsum(axis=1) <= k
+    row, _ = other.nonzero()
+    key = torch.from_numpy((first + row) * len(unit) + target[other]).sort().values
+    return torch.stack([key // len(unit), key % len(unit)], dim=1)
 
 
 def cells(

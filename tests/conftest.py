@@ -7,6 +7,9 @@ from torch_geometric.data import HeteroData
 
 from lrdgraph.testing import tiny_shop
 
+# Ray tells nobody that tests run; read when it is imported.
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+
 # How long an example takes is no property of the code on a busy machine.
 settings.register_profile("any machine", deadline=None, max_examples=50)
 settings.load_profile("any machine")

@@ -35,6 +35,7 @@ STAND_INS = {
         "max_epochs=30": "max_epochs=2",
     },
     "docs/relations.md": {"discover(graph)": "discover(graph, num_steps=50)"},
+    "docs/large.md": {"num_workers=2": "num_workers=1"},
 }
 """What a test replaces in a page's code, to take seconds."""
 
@@ -162,6 +163,7 @@ def test_serving(folder):
 
 def test_large(folder):
     pytest.importorskip("faiss")
+    pytest.importorskip("ray")
     names, _ = run("docs/large.md")
     assert names["model"].num_negatives == 1024
 

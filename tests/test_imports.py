@@ -49,6 +49,7 @@ HEAVY = {
     "networkx",
     "pytest",
     "pytorch_lightning",
+    "ray",
     "transformers",
 }
 

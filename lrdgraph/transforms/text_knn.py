@@ -1,18 +1,19 @@
 """Pairing the items whose vectors point the same way."""
 
-import numpy as np
+from collections.abc import Callable, Iterable
+from functools import partial
+
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import normalize
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import BaseTransform
 
-from lrdgraph.search import cells
+from lrdgraph.search import cells, near, nearest
 from lrdgraph.text.vectors import check_vectors
 
 _ROWS = 256  # of the similarity matrix in memory at a time
-_BLOCK = 1 << 14  # rows or pairs of an approximate search in memory at a time
+_BLOCK = 1 << 12  # rows or pairs of an approximate search in memory at a time
 
 
 class TextKNN(BaseTransform):
@@ -54,20 +55,20 @@ class TextKNN(BaseTransform):
         for name, value in given.items():
             if value is not None and value < 1:
                 raise ValueError(
-                    f"{name!r} needs to be a positive integer in 'TextKNN' "
-                    f"(got {value})"
+                    f"{name!r} needs to be a positive integer in "
+                    f"{type(self).__name__!r} (got {value})"
                 )
         self.k, self.num_probes, self.max_in_degree = k, num_probes, max_in_degree
 
     def forward(self, data: HeteroData) -> HeteroData:
         """Returns the data with the relation; the given data is not changed."""
-        items = data["item"]
+        items, owner = data["item"], type(self).__name__
         if "x" not in items:
             raise ValueError(
-                f"'TextKNN' needs vectors in data['item'].x (got {sorted(items)}); "
+                f"{owner!r} needs vectors in data['item'].x (got {sorted(items)}); "
                 f"'EmbedText' and 'SetVectors' make them"
             )
-        x = check_vectors(items.x, items.id, "TextKNN")
+        x = check_vectors(items.x, items.id, owner)
         filled = x.abs().sum(dim=1).nonzero().flatten()
         pairs = filled[self._pairs(x[filled])]
         if self.max_in_degree is not None:
@@ -78,10 +79,21 @@ class TextKNN(BaseTransform):
     def _pairs(self, x: Tensor) -> Tensor:
         """Each row with its nearest other ones, ``[2, E]``."""
         if self.num_probes is not None and len(x) > 1:
-            return _near(normalize(x, eps=0.0).float().numpy(), self.k, self.num_probes)
-        unit = normalize(x.double(), eps=0.0)
-        edges = [_nearest(unit, first, self.k) for first in range(0, len(unit), _ROWS)]
-        return torch.cat([torch.empty(2, 0, dtype=torch.long), *edges], dim=1)
+            unit = normalize(x, eps=0.0).float().numpy()
+            index = cells(unit, self.num_probes)
+            search, rows = partial(near, index, unit, self.k), _BLOCK
+        else:
+            search = partial(nearest, normalize(x.double(), eps=0.0), self.k)
+            rows = _ROWS
+        blocks = [(first, first + rows) for first in range(0, len(x), rows)]
+        found = self._map(search, blocks)
+        return torch.cat([torch.empty(0, 2, dtype=torch.long), *found]).T.contiguous()
+
+    def _map(
+        self, search: Callable[[tuple[int, int]], Tensor], blocks: list[tuple[int, int]]
+    ) -> Iterable[Tensor]:
+        """What the search finds for each block of rows, in the order of blocks."""
+        return map(search, blocks)
 
     def __repr__(self) -> str:
         options = "".join(
@@ -89,37 +101,7 @@ class TextKNN(BaseTransform):
             for name in ("num_probes", "max_in_degree")
             if (value := getattr(self, name)) is not None
         )
-        return f"TextKNN(k={self.k}{options})"
-
-
-def _nearest(unit: Tensor, first: int, k: int) -> Tensor:
-    """Pairs ``[2, rows * k]`` of the rows from ``first`` on with their nearest ones."""
-    similarity = (unit[first : first + _ROWS] @ unit.T).round(decimals=7).float()
-    similarity.diagonal(first).fill_(-torch.inf)
-    least = similarity.topk(min(k, len(unit))).values[:, -1:]
-    nearer, tied = similarity > least, similarity == least
-    room = k - nearer.sum(dim=1, keepdim=True)
-    taken = nearer | (tied & (tied.cumsum(dim=1) <= room))
-    source, target = (taken & similarity.isfinite()).nonzero(as_tuple=True)
-    return torch.stack([source + first, target])
-
-
-def _near(unit: NDArray[np.float32], k: int, num_probes: int) -> Tensor:
-    """Like :func:`_nearest` for all rows, as far as the nearest cells tell."""
-    index = cells(unit, num_probes)
-    found = []
-    for first in range(0, len(unit), _BLOCK):
-        rows = unit[first : first + _BLOCK]
-        _, target = index.search(rows, min(k + 1, len(unit)))
-        source = np.arange(first, first + len(rows))[:, None]
-        # The row itself may be missing among many equal ones; then the last one goes.
-        other = (target != source) & (target >= 0)
-        other &= other.cumsum(axis=1) <= k
-        row, _ = other.nonzero()
-        found.append(np.stack([first + row, target[other]]))
-    pairs = torch.from_numpy(np.concatenate(found, axis=1))
-    key = (pairs[0] * len(unit) + pairs[1]).sort().values
-    return torch.stack([key // len(unit), key % len(unit)])
+        return f"{type(self).__name__}(k={self.k}{options})"
 
 
 def _thin_out(pairs: Tensor, x: Tensor, most: int) -> Tensor:
