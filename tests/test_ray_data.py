@@ -69,20 +69,12 @@ def shop(num_items: int) -> HeteroData:
     return data
 
 
-@pytest.mark.parametrize("num_probes", [None, 8])
-def test_neighbours_are_those_of_one_process(cluster, num_probes):
-    if num_probes:
-        pytest.importorskip("faiss")
-    data, options = shop(5000), (5, num_probes, 12)
+def test_neighbours_are_those_of_one_process(cluster):
+    """Approximate ones are those of the page on large catalogues, which is run."""
+    data, options = shop(5000), (5, None, 12)
     found = RayTextKNN(*options, num_workers=2)(data)
     assert_same_data(found, TextKNN(*options)(data))
     assert found["item", "text_knn", "item"].num_edges > 4 * 4998
-
-
-def test_an_error_of_a_worker_is_told(cluster):
-    missing = RayEncoder(TextEncoder("no/such/model.gguf"), num_workers=1)
-    with pytest.raises(Exception, match=r"no/such/model\.gguf.*there is no such file"):
-        missing(["red pen", "blue pen"])
 
 
 def test_what_needs_no_worker():
