@@ -116,7 +116,8 @@ def _no_candidate(asked: Asked, common: Common, reach: Reach | None) -> Tensor:
     first = first.scatter_reduce(0, cell, slot[known], "amin").view(size)
     if reach is not None:
         first = first.masked_fill(reach.excluded, -1)
-    out = first[rows.batch] <= rows.slot.unsqueeze(1)
+    first = first.short().index_select(0, rows.batch)  # [P, S], the largest of a step
+    out = first <= rows.slot.short().unsqueeze(1)
     column = common.column[target]
     out[(column >= 0).nonzero().squeeze(-1), column[column >= 0]] = True
     return out

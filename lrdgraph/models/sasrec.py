@@ -109,7 +109,7 @@ class SASRec(nn.Module):
         """State of items ``[n]``, or of all, with shape ``[n, C]``."""
         if self.x is None:
             return self.item_ids(item)
-        x = self.x if item is None else self.x[item]
+        x = self.x if item is None else self.x.index_select(0, item)
         states: Tensor = self.item_ids(item) + self.text(x)
         return states
 
