@@ -1,4 +1,7 @@
-"""Two workers of a Ray cluster on this machine give what one process gives."""
+"""Two workers of a Ray cluster on this machine give what one process gives.
+
+That neighbours are the same is shown, and run, on the page on large catalogues.
+"""
 
 import os
 import signal
@@ -56,27 +59,6 @@ def test_vectors_of_a_real_model_though_a_worker_is_killed(cluster, tmp_path):
     assert len(shards) == 2, "each worker's block is kept, once"
 
 
-def shop(num_items: int) -> HeteroData:
-    """Items with vectors in groups, of which some are equal and some zero."""
-    generator = torch.Generator().manual_seed(0)
-    centre = torch.randn(num_items // 30, 16, generator=generator)
-    group = torch.randint(len(centre), (num_items,), generator=generator)
-    x = centre[group] + 0.5 * torch.randn(num_items, 16, generator=generator)
-    x[7:9], x[num_items // 2] = 0, x[0]
-    data = HeteroData()
-    data["item"].id = [f"item {row}" for row in range(num_items)]
-    data["item"].x, data["item"].num_nodes = x, num_items
-    return data
-
-
-def test_neighbours_are_those_of_one_process(cluster):
-    """Approximate ones are those of the page on large catalogues, which is run."""
-    data, options = shop(5000), (5, None, 12)
-    found = RayTextKNN(*options, num_workers=2)(data)
-    assert_same_data(found, TextKNN(*options)(data))
-    assert found["item", "text_knn", "item"].num_edges > 4 * 4998
-
-
 def test_what_needs_no_worker():
     encoder = RayEncoder(HashTextEncoder(8), num_workers=2)
     assert encoder([]).shape == (0, 8)
@@ -84,8 +66,8 @@ def test_what_needs_no_worker():
     assert repr(encoder) == "RayEncoder(HashTextEncoder(8))"
     knn = RayTextKNN(5, num_workers=2)
     assert repr(knn) == "RayTextKNN(k=5)"
-    data = shop(60)
-    data["item"].x.zero_()
+    data = HeteroData()
+    data["item"].id, data["item"].x = list("abc"), torch.zeros(3, 4)
     assert_same_data(knn(data), TextKNN(5)(data))
 
 
