@@ -88,13 +88,13 @@ class FrozenTypedMean:
         edge = torch.arange(len(target), device=target.device)
         self.share = by_parts(share, edge, EDGES)
         self._edge_index, self._num_items = edge_index, num_items
-        self.forth = self._by_target()
 
     def __deepcopy__(self, memo: object) -> FrozenTypedMean:
         return copy(self)  # of constants: PyTorch copies no sparse matrix
 
-    def _by_target(self) -> Tensor:
-        """Shares of each source, a row for every relation and target."""
+    @cached_property
+    def forth(self) -> Tensor:
+        """From sources to targets: shares, a row for every relation and target."""
         by_target = self._edge_index[1].argsort(stable=True)
         source, target = self._edge_index[:, by_target]
         none = source[:0]
