@@ -92,6 +92,7 @@ def recommend_all(
     among: Collection[str] | None = None,
     seen: bool = False,
     max_per_relation: int | None = None,
+    states: Tensor | None = None,
     index: ItemIndex | None = None,
     batch_size: int = 256,
     progress: bool = True,
@@ -106,6 +107,7 @@ def recommend_all(
         among: As in :func:`recommend`.
         seen: As in :func:`recommend`.
         max_per_relation: As in :func:`recommend`.
+        states: As in :func:`recommend`.
         index: As in :func:`recommend`.
         batch_size: Number of users at a time, whose scores (of the whole catalogue, if
             there is no index) are in memory.
@@ -124,7 +126,8 @@ def recommend_all(
     """
     wanted = Wanted(k, among, seen, max_per_relation)
     users, steps = list(histories), range(0, len(histories), batch_size)
-    ranked = rank(model, list(histories.values()), wanted, batch_size, index=index)
+    asked = list(histories.values())
+    ranked = rank(model, asked, wanted, batch_size, states, index)
     tables = [pd.DataFrame(columns=list(COLUMNS))]
     shown = tqdm(steps, desc="recommend", disable=not progress)
     for first, batch in zip(shown, ranked, strict=True):

@@ -63,6 +63,14 @@ def test_a_table_holds_what_each_user_is_recommended_alone(model, histories, opt
                 assert row.probability == pytest.approx(reason.probability, rel=1e-4)
 
 
+def test_states_that_are_given_are_not_computed_again(model, histories, monkeypatch):
+    states = model.item_states()
+    expected = model.recommend_all(histories, k=4, progress=False)
+    monkeypatch.delattr(type(model), "item_states")
+    found = model.recommend_all(histories, k=4, states=states, progress=False)
+    pd.testing.assert_frame_equal(found, expected)
+
+
 def test_the_table_goes_through_parquet(model, histories, tmp_path):
     table = model.recommend_all(histories, k=3, progress=False)
     table.to_parquet(tmp_path / "all.parquet")
