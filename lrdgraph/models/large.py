@@ -11,7 +11,7 @@ scores, and the relations of all pairs that leave a history. With ``num_negative
 - relations are those of pairs between the history and these;
 - states are those of items that occur in any of this. What convolutions hear from
   neighbours is what these said when edges were typed last, without a gradient
-  (:class:`~lrdgraph.nn.conv.FrozenConvs`);
+  (the historical embeddings of "GNNAutoScale", Fey et al., ICML 2021);
 - the gradient of id embeddings is sparse, for :class:`~lrdgraph.optimizing.RowAdamW`.
 
 Evaluation and recommendation rank the whole catalogue, as ever.

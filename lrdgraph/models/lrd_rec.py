@@ -15,8 +15,8 @@ from lrdgraph.models import carry_over, large, recommending, sampled
 from lrdgraph.models.newcomers import Newcomers
 from lrdgraph.models.sampled import Asked, Common, Reach
 from lrdgraph.models.sasrec import SASRec
-from lrdgraph.nn.conv.frozen_convs import FrozenConvs
 from lrdgraph.nn.conv.typed_mean import EDGES, FrozenTypedMean
+from lrdgraph.nn.frozen_convs import FrozenConvs
 from lrdgraph.nn.scoring import (
     Messages,
     Paths,
@@ -115,12 +115,10 @@ class LRDRec(SASRec):
             "newness": newness,
             "num_negatives": num_negatives,
         }
-        self._loss_weights = {
-            "relation": relation_weight,
-            "presence": presence_weight,
-            "confidence": confidence_weight,
-            "spread": spread_weight,
-        }
+        self.relation_weight = relation_weight
+        self.presence_weight = presence_weight
+        self.confidence_weight = confidence_weight
+        self.spread_weight = spread_weight
         self._convolved = [r for r, n in enumerate(graph.relations) if n != TRANSITION]
         self.convs = FrozenConvs(hidden_channels, len(self._convolved), num_convs)
         self.scorer = RelationalScorer(len(graph.relations), max_length)
@@ -241,8 +239,13 @@ class LRDRec(SASRec):
         losses = {"next_item": loss}
         if self.graph.num_latent:
             found = self.graph.relation_losses(states, self.num_pairs, drawn)
-            weights = self._loss_weights.items()
-            losses |= {name: weight * found[name] for name, weight in weights if weight}
+            weights = {
+                "relation": self.relation_weight,
+                "presence": self.presence_weight,
+                "confidence": self.confidence_weight,
+                "spread": self.spread_weight,
+            }
+            losses |= {name: w * found[name] for name, w in weights.items() if w}
         return losses
 
     # In a user's hands: functions of a model, as methods.
