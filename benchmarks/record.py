@@ -1,13 +1,13 @@
 """Result files: what they record beside their rows, and going on with one."""
 
 import json
-import resource
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 import torch_geometric
+from memory import peak_mib as peak_mib
 
 import lrdgraph
 from lrdgraph.datasets.files import atomic_write
@@ -65,9 +65,3 @@ def device() -> dict[str, str | int]:
         return {"device": "cpu"}
     peak = torch.cuda.max_memory_allocated() // 2**20
     return {"device": torch.cuda.get_device_name(), "gpu_mib": peak}
-
-
-def peak_mib() -> int:
-    """Most memory that this process has had (Linux counts in KiB, macOS in bytes)."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 2**20
