@@ -18,9 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-import numpy as np
 import torch
 from record import Results, peak_mib
+from stepping import exponent, step
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import Compose
 
@@ -102,11 +102,7 @@ def train(model: LRDRec, data: HeteroData) -> float:
     optimizer = NextItem(model).configure_optimizers()
     taken = []
     for _, batch in zip(range(STEPS + 2), batches, strict=False):
-        start = time.perf_counter()
-        optimizer.zero_grad()
-        torch.stack(list(model.loss(batch).values())).sum().backward()
-        optimizer.step()
-        taken.append(time.perf_counter() - start)
+        taken.append(step(model, optimizer, batch))
     return round(median(taken[2:]), 4)
 
 
@@ -141,12 +137,7 @@ def table(rows: list[dict]) -> str:
         size = [row["config"]["num_items"], row["interactions"], row["edges"]]
         lines.append([*map(str, size), *cells, str(row["peak_mib"])])
     if len(rows) > 1:
-        items = np.log([row["config"]["num_items"] for row in rows])
-        fitted = [
-            np.polyfit(items, np.log([row["seconds"][p] for row in rows]), 1)[0]
-            for p in phases
-        ]
-        lines.append(["exponent", "", "", *(f"{e:.2f}" for e in fitted), ""])
+        lines.append(["exponent", "", "", *(exponent(rows, p) for p in phases), ""])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
