@@ -69,7 +69,7 @@ class Scoring(nn.Module):
             ``[B, k]``.
         """
         mask = history < self.num_items
-        user = self.encoder(F.embedding(history, self.states), mask)[:, -1]
+        user = self.encoder.last(F.embedding(history, self.states), mask)
         scores = torch.addmm(self.bias, user, self.states[:-1].t())
         edge = self.start[history].unsqueeze(-1) + torch.arange(
             self.num_slots, device=history.device

@@ -75,10 +75,10 @@ class ItemIndex:
             Scores and items, ``[B, P]``, in no order; a place that is not filled has
             the score minus infinity.
         """
-        known = history[history < self.num_items].unique()
+        known = history.clamp(max=self.num_items - 1).unique()
         local = torch.searchsorted(known, history)  # padding stays the last
         with evaluating(self.model):
-            user = self.model.user_states(self.states[known], local)[:, -1]
+            user = self.model.last_states(self.states[known], local)
         paths = history_paths(history, last_rows(history), self.num_items)
         near = self.model.along(paths, self._typed)
         far = self._far(user, min(k, self.num_items))

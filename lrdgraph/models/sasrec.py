@@ -10,7 +10,13 @@ from lrdgraph.models import large
 from lrdgraph.models.sampled import Asked, Common, Reach
 from lrdgraph.nn.cross_entropy import catalogue_cross_entropy
 from lrdgraph.nn.encoder import make_encoder
-from lrdgraph.nn.scoring import Messages, Paths, history_paths, last_rows
+from lrdgraph.nn.scoring import (
+    Messages,
+    Paths,
+    history_paths,
+    inner_products,
+    last_rows,
+)
 from lrdgraph.nn.trend import TrendBias
 from lrdgraph.typing import Batch, Rows
 
@@ -120,10 +126,14 @@ class SASRec(nn.Module):
 
         The history says which of the ``states`` it means; their number is padding.
         """
-        padded = F.pad(states, (0, 0, 0, 1))  # [N + 1, C]
-        shown, mask = F.embedding(history, padded), history < len(states)
-        users: Tensor = self.encoder(shown, mask, history_time)
+        users: Tensor = self.encoder(*_shown(states, history), history_time)
         return users
+
+    def last_states(
+        self, states: Tensor, history: Tensor, history_time: Tensor | None = None
+    ) -> Tensor:
+        """As :meth:`user_states`, after the last slot alone, with shape ``[B, C]``."""
+        return self.encoder.last(*_shown(states, history), history_time)
 
     def messages(self, paths: Paths, target: Tensor | None = None) -> list[Messages]:
         """What is added to single scores, besides users times items: nothing here.
@@ -133,38 +143,6 @@ class SASRec(nn.Module):
             target: The item that followed each row, ``[P]``, in training only.
         """
         return []
-
-    def score(
-        self,
-        states: Tensor,
-        history: Tensor,
-        rows: Rows,
-        target: Tensor | None = None,
-        period: Tensor | None = None,
-        history_time: Tensor | None = None,
-    ) -> Tensor:
-        """Score the whole catalogue at each row.
-
-        Args:
-            states: Item states, with shape ``[N, C]``.
-            history: Item indices, padded on the left with ``N``, ``[B, L]``.
-            rows: The ``P`` positions to predict after.
-            target: The item that followed each row, ``[P]``, in training only.
-            period: When each row is asked, ``[P]``; None is *now*, after all training.
-            history_time: When each item was bought, in seconds, ``[B, L]``.
-
-        Returns:
-            Scores with shape ``[P, N]``.
-        """
-        paths = history_paths(history, rows, self.num_items)
-        users = self.user_states(states, history, history_time)
-        users = users[rows.batch, rows.slot]
-        scores = torch.addmm(
-            self.item_bias(), *self._with_trend(users, states.t(), period)
-        )
-        for row, item, value in self.messages(paths, target):
-            scores.view(-1).index_add_(0, row * self.num_items + item, value)
-        return scores
 
     def _with_trend(
         self, users: Tensor, states: Tensor, period: Tensor | None
@@ -201,10 +179,13 @@ class SASRec(nn.Module):
             Scores with shape ``[B, N]``.
         """
         states = self.item_states() if states is None else states
-        rows = last_rows(history)
-        return self.score(
-            states, history, rows, period=period, history_time=history_time
-        )
+        users = self.last_states(states, history, history_time)
+        factors = self._with_trend(users, states.t(), period)
+        scores = inner_products(self.item_bias(), *factors)
+        paths = history_paths(history, last_rows(history), self.num_items)
+        for row, item, value in self.messages(paths):
+            scores.view(-1).index_add_(0, row * scores.size(1) + item, value)
+        return scores[:, : self.num_items]
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Losses of a training batch; their sum is to be minimised.
@@ -248,6 +229,13 @@ class SASRec(nn.Module):
         repeated = (same & earlier.to(history.device)).any(-1)
         rows = Rows(*((target < self.num_items) & ~repeated).nonzero(as_tuple=True))
         return history, rows, target[rows.batch, rows.slot]
+
+
+def _shown(states: Tensor, history: Tensor) -> tuple[Tensor, Tensor]:
+    """States of the slots ``[B, L, C]``, anything in padding, and which are filled."""
+    return F.embedding(history.clamp(max=len(states) - 1), states), history < len(
+        states
+    )
 
 
 def _check_negatives(num_negatives: int | None, trend: Tensor | None) -> None:

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from lrdgraph.ragged import ragged_arange
 from lrdgraph.typing import Rows, TypedEdges
 
+_LINE = 16  # numbers in single precision
+
 
 class Paths(NamedTuple):
     """Every history item that a predicted row sees; shapes ``[Q]`` each.
@@ -34,6 +36,25 @@ class Messages(NamedTuple):
     row: Tensor
     item: Tensor
     value: Tensor
+
+
+def inner_products(bias: Tensor, users: Tensor, items: Tensor) -> Tensor:
+    """Each user's products with all items, ``[B, W]``, of which the first ``N`` count.
+
+    Without a gradient, rows start where a line of the cache does: into rows of 12101
+    numbers, the product takes twice as long as into those of 12112.
+
+    Args:
+        bias: What is added for each item, with shape ``[N]``.
+        users: User states, with shape ``[B, C]``.
+        items: Item states, with shape ``[C, N]``.
+    """
+    if torch.is_grad_enabled():
+        return torch.addmm(bias, users, items)
+    width = -(-len(bias) // _LINE) * _LINE
+    scores = users.new_empty(len(users), width)
+    torch.addmm(bias, users, items, out=scores[:, : len(bias)])
+    return scores
 
 
 def last_rows(history: Tensor) -> Rows:

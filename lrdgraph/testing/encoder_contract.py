@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
+from lrdgraph.nn.encoder import HistoryEncoder
 from lrdgraph.testing.gradients import check_gradients
 
 CHANNELS, LENGTH = 8, 6
@@ -18,7 +19,7 @@ class EncoderContract(ABC):
 
     ``states [B, L, C]`` are those of items, ``mask [B, L]`` is True where a slot holds
     one (histories are padded on the left), ``time [B, L]`` is when it was bought; see
-    :class:`~lrdgraph.nn.HistoryEncoder`, which need not be the base class.
+    :class:`~lrdgraph.nn.HistoryEncoder`, the base class of those that models take.
     The encoder is tested in evaluation mode, with histories up to ``max_length``.
 
     Example:
@@ -97,6 +98,15 @@ class EncoderContract(ABC):
         assert states.grad.isfinite().all(), "the gradient of an item is not finite"
         assert states.grad[mask].any(dim=-1).all(), "no gradient reaches an item"
         check_gradients(encoder)
+
+    def test_the_last_slot_alone_has_the_state_that_it_has_among_all(self) -> None:
+        """Where the encoder gives it alone, as models ask for when they rank."""
+        encoder, mask = self._encoder(), _last_slots(LENGTH, 3, 0, 1)
+        states, time = _random_states(4), _times(4)
+        if isinstance(encoder, HistoryEncoder):
+            alone = encoder.last(states, mask, time)
+            among = encoder(states, mask, time)[:, -1]
+            assert_close(alone, among, atol=1e-5, rtol=1e-5)
 
     def test_evaluation_repeats_and_changes_no_input(self) -> None:
         """No random number acts, and the given states are kept."""

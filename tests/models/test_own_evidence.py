@@ -17,6 +17,7 @@ from lrdgraph import LatentRelationGraph
 from lrdgraph.data import Histories, TrainingWindows
 from lrdgraph.datasets import INTERACTS
 from lrdgraph.models import LRDRec
+from lrdgraph.nn.scoring import history_paths
 from lrdgraph.testing import make_shop
 from lrdgraph.transforms import Transitions
 from lrdgraph.typing import Rows
@@ -84,7 +85,14 @@ def score(
 ) -> Tensor:
     """Scores of the catalogue after one slot of one history ``[L]``, ``[N]``."""
     rows = Rows(torch.tensor([0]), torch.tensor([slot]))
-    return model.score(model.item_states(), history[None], rows, target).squeeze(0)
+    states = model.item_states()
+    user = model.user_states(states, history[None])[0, slot]
+    scores = states @ user + model.item_bias()
+    for _, reached, value in model.messages(
+        history_paths(history[None], rows, NUM_ITEMS), target
+    ):
+        scores.index_add_(0, reached, value)
+    return scores
 
 
 def check_all(data: HeteroData, max_length: int) -> None:

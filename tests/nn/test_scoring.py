@@ -1,12 +1,15 @@
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.testing import assert_close
 
 from lrdgraph import LatentRelationGraph
 from lrdgraph.nn import RelationalScorer
 from lrdgraph.nn.scoring import (
     Paths,
     history_paths,
+    inner_products,
     last_rows,
     own_transitions,
 )
@@ -107,3 +110,16 @@ def test_no_path_sends_no_message():
     nothing = torch.empty(0, dtype=torch.long)
     sent = scorer(Paths(nothing, nothing, nothing), graph(nothing), nothing)
     assert [len(part) for part in sent] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("num_items", [1, 15, 16, 17])
+def test_inner_products_are_the_same_with_and_without_a_gradient(num_items):
+    generator = torch.Generator().manual_seed(0)
+    users = torch.randn(5, 8, generator=generator)
+    items = torch.randn(8, num_items, generator=generator)
+    bias = torch.randn(num_items, generator=generator)
+    expected = (users.unsqueeze(2) * items).sum(1) + bias
+    for enabled in (True, False):
+        with torch.set_grad_enabled(enabled):
+            found = inner_products(bias, users, items)
+        assert_close(found[:, :num_items], expected)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -45,28 +46,52 @@ class HistoryEncoder(nn.Module, ABC):
             ValueError: If there are more than ``max_length`` slots, or if there is no
                 ``time`` and the encoder needs it.
         """
+        self._check(states)
+        if torch.compiler.is_compiling():  # a fixed program has no groups to form
+            return self.encode(states, mask, time) * mask.unsqueeze(-1)
+        encoded = torch.zeros_like(states)
+        for part in _groups(mask):
+            when = None if time is None else time[part]
+            encoded[part] = self.encode(states[part], mask[part], when)
+        return encoded * mask.unsqueeze(-1)
+
+    def last(self, states: Tensor, mask: Tensor, time: Tensor | None = None) -> Tensor:
+        """As :meth:`forward`, of the last slot alone, with shape ``[B, C]``."""
+        self._check(states)
+        if torch.compiler.is_compiling():
+            return self.encode_last(states, mask, time) * mask[:, -1:]
+        encoded = torch.zeros_like(states[:, -1])
+        for part in _groups(mask):
+            when = None if time is None else time[part]
+            rows = part[0].squeeze(1)
+            encoded[rows] = self.encode_last(states[part], mask[part], when)
+        return encoded * mask[:, -1:]
+
+    @abstractmethod
+    def encode(self, states: Tensor, mask: Tensor, time: Tensor | None) -> Tensor:
+        """As :meth:`forward`, where anything may stand after padding."""
+
+    def encode_last(self, states: Tensor, mask: Tensor, time: Tensor | None) -> Tensor:
+        """As :meth:`last`, in the same way; all slots are encoded for it here."""
+        return self.encode(states, mask, time)[:, -1]
+
+    def _check(self, states: Tensor) -> None:
         length = states.size(1)
         if length > self.max_length:
             raise ValueError(
                 f"'states' needs to have at most {self.max_length} slots in "
                 f"{type(self).__name__!r} (got {length})"
             )
-        if torch.compiler.is_compiling():  # a fixed program has no groups to form
-            return self.encode(states, mask, time) * mask.unsqueeze(-1)
-        encoded = torch.zeros_like(states)
-        # Histories of similar length go together, without the slots that none fills.
-        num_groups = 1 if states.is_cuda else NUM_GROUPS
-        for rows in mask.sum(dim=1).argsort().chunk(num_groups):
-            first = length - int(mask[rows].sum(dim=1).max())
-            if first < length:
-                part = rows.unsqueeze(1), torch.arange(first, length)
-                when = None if time is None else time[part]
-                encoded[part] = self.encode(states[part], mask[part], when)
-        return encoded * mask.unsqueeze(-1)
 
-    @abstractmethod
-    def encode(self, states: Tensor, mask: Tensor, time: Tensor | None) -> Tensor:
-        """As :meth:`forward`, where anything may stand after padding."""
+
+def _groups(mask: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Rows and slots of histories of similar length, without slots that none fills."""
+    length, number = mask.size(1), mask.sum(dim=1)
+    num_groups = 1 if mask.is_cuda else NUM_GROUPS
+    for rows in number.argsort().chunk(num_groups):
+        first = length - int(number[rows].max())
+        if first < length:
+            yield rows.unsqueeze(1), torch.arange(first, length)
 
 
 def visible(mask: Tensor) -> Tensor:

@@ -47,9 +47,30 @@ class CausalTransformer(HistoryEncoder):
 
     def encode(self, states: Tensor, mask: Tensor, time: Tensor | None) -> Tensor:
         """See :meth:`HistoryEncoder.forward`; time is not looked at."""
-        position = self.position.weight[self.max_length - mask.size(1) :]
-        hidden = self.dropout(states + position)
         forbidden = ~visible(mask).repeat_interleave(self.num_heads, dim=0)
         # Without ``is_causal``, every call would compare the mask with a causal one.
-        encoded: Tensor = self.layers(hidden, forbidden, is_causal=False)
+        encoded: Tensor = self.layers(self._placed(states), forbidden, is_causal=False)
         return encoded
+
+    def encode_last(self, states: Tensor, mask: Tensor, time: Tensor | None) -> Tensor:
+        """See :meth:`HistoryEncoder.last`: the last layer has one slot to compute."""
+        hidden, allowed = self._placed(states), visible(mask)
+        forbidden = ~allowed.repeat_interleave(self.num_heads, dim=0)
+        *earlier, layer = self.layers.layers
+        for below in earlier:
+            hidden = below(hidden, forbidden)
+        seen, last = layer.norm1(hidden), hidden[:, -1:]
+        attended, _ = layer.self_attn(
+            seen[:, -1:], seen, seen, ~allowed[:, -1], need_weights=False
+        )
+        last = last + layer.dropout1(attended)
+        wide = layer.dropout(layer.activation(layer.linear1(layer.norm2(last))))
+        last = last + layer.dropout2(layer.linear2(wide))
+        assert self.layers.norm is not None
+        encoded: Tensor = self.layers.norm(last).squeeze(1)
+        return encoded
+
+    def _placed(self, states: Tensor) -> Tensor:
+        position = self.position.weight[self.max_length - states.size(1) :]
+        hidden: Tensor = self.dropout(states + position)
+        return hidden
