@@ -2,7 +2,7 @@
 
     python benchmarks/approximations.py --dataset beauty --root DIR --num-negatives \
         --index-probes --out benchmarks/results/approximations.json
-    python benchmarks/approximations.py --num-probes --index-probes \
+    python benchmarks/approximations.py --num-partitions --index-probes \
         --out benchmarks/results/approximations.json
 
 Of the neighbours by text that an exact search finds, the share that the approximate one
@@ -35,17 +35,17 @@ from lrdgraph.tasks import NextItem, fit, make_trainer
 from lrdgraph.transforms import TextKNN
 
 
-def neighbours(data: HeteroData, num_probes: int | None) -> Tensor:
+def neighbours(data: HeteroData, num_partitions: int | None) -> Tensor:
     """The pairs that are found, as numbers."""
-    found = TextKNN(NUM_NEIGHBORS, num_probes)(data.clone())
+    found = TextKNN(NUM_NEIGHBORS, num_partitions)(data.clone())
     source, target = found["item", "text_knn", "item"].edge_index
     return (source * data["item"].num_nodes + target).unique()
 
 
-def recall(data: HeteroData, num_probes: int, exact: Tensor) -> dict[str, float]:
+def recall(data: HeteroData, num_partitions: int, exact: Tensor) -> dict[str, float]:
     """Share of the true neighbours that are found, and the seconds it takes."""
     start = time.perf_counter()
-    found = neighbours(data, num_probes)
+    found = neighbours(data, num_partitions)
     seconds = time.perf_counter() - start
     share = torch.isin(exact, found).double().mean().item()
     return {"recall": share, "seconds": round(seconds, 2)}
@@ -103,7 +103,9 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--dataset", choices=TUNED, default="planted")
     parser.add_argument("--root", help="folder with the raw files")
-    parser.add_argument("--num-probes", nargs="*", type=int, default=[4, 8, 16, 32, 64])
+    parser.add_argument(
+        "--num-partitions", nargs="*", type=int, default=[2, 4, 8, 16, 32]
+    )
     parser.add_argument("--index-probes", nargs="*", type=int, default=[4, 8, 16, 32])
     parser.add_argument("--num-negatives", nargs="*", type=int, default=[0, 960, 240])
     parser.add_argument("--epochs", type=int, default=15)
@@ -119,9 +121,9 @@ def main() -> None:
     args = parse()
     results = Results(args.out, table)
     data = load(args.dataset, args.root, args.cache)
-    exact = neighbours(data, None) if args.num_probes else None
+    exact = neighbours(data, None) if args.num_partitions else None
     model = train(data, 0, args.epochs)[1].model if args.index_probes else None
-    asked = [{"num_probes": n} for n in args.num_probes]
+    asked = [{"num_partitions": n} for n in args.num_partitions]
     asked += [{"index_probes": n} for n in args.index_probes]
     asked += [{"num_negatives": n} for n in args.num_negatives]
     for config in asked:
@@ -129,7 +131,7 @@ def main() -> None:
         if not results.lacks(row):
             continue
         [(name, number)] = config.items()
-        if name == "num_probes":
+        if name == "num_partitions":
             found = recall(data, number, exact)
         elif name == "index_probes":
             found = ranked(model, data, number)

@@ -40,7 +40,7 @@ from lrdgraph.transforms import (
 
 SIZES = (10_000, 31_600, 100_000)
 LENGTH, BATCH, STEPS = 50, 256, 8
-NUM_NEIGHBORS, NUM_PROBES, NUM_NEGATIVES = 20, 32, 1024
+NUM_NEIGHBORS, NUM_PARTITIONS, NUM_NEGATIVES = 20, 8, 1024
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def measure(num_items: int) -> dict:
     torch.manual_seed(0)
     data, seconds = shop(num_items), {}
     with timed(seconds, "neighbours"):
-        data = TextKNN(NUM_NEIGHBORS, NUM_PROBES, max_in_degree=200)(data)
+        data = TextKNN(NUM_NEIGHBORS, NUM_PARTITIONS, max_in_degree=200)(data)
     with timed(seconds, "pairs"):
         graph = LatentRelationGraph(Transitions()(data))
     model = LRDRec(graph, max_length=LENGTH, num_negatives=NUM_NEGATIVES).train()

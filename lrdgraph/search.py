@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
+import torch.nn.functional as F
 from torch import Tensor
 
-if TYPE_CHECKING:
-    import faiss
-
-_PER_CELL = 39  # rows that k-means needs and looks at for each cell
+_ITEMS = 1 << 32  # more than there can be
+_PROBES = 8  # cells that a cell is compared with
+_ROWS = 256  # means of cells that are compared with all others at a time
+_SAMPLE = 39  # rows that k-means needs and looks at for each cell
+_SIZE = 64  # rows of a cell, on average
 
 
 def nearest(unit: Tensor, k: int, block: tuple[int, int]) -> Tensor:
@@ -40,57 +40,117 @@ def nearest(unit: Tensor, k: int, block: tuple[int, int]) -> Tensor:
     return torch.stack([source + first, target], dim=1)
 
 
-def near(
-    index: faiss.IndexIVFFlat,
-    unit: NDArray[np.float32],
-    k: int,
-    block: tuple[int, int],
-) -> Tensor:
-    """Like :func:`nearest`, as far as the nearest cells tell.
+class Cells(NamedTuple):
+    """Rows, sorted into cells of some 64 that are near to each other.
 
-    Args:
-        index: All rows in their :func:`cells`.
-        unit: All rows, of length one, with shape ``[N, C]``.
-        k: Number of others for each row; fewer where its cells hold fewer.
-        block: The first row of the block, and the one after its last.
-
-    Returns:
-        Row and other one, ``[E, 2]``, sorted.
+    ``row [N]`` are the numbers of the rows, cell after cell, and ``unit [N, C]`` their
+    vectors; ``start [M + 1]`` is where each of ``M`` cells starts, and ``near [M, P]``
+    are the cells nearest to each, by the means of what they hold.
     """
-    first, last = block
-    rows = unit[first:last]
-    _, target = index.search(rows, min(k + 1, len(unit)))
-    source = np.arange(first, first + len(rows))[:, None]
-    # The row itself may be missing among many equal ones; then the last one goes.
-    other = (target != source) & (target >= 0)
-    other &= other.cumsum(axis=1) <= k
-    row, _ = other.nonzero()
-    key = torch.from_numpy((first + row) * len(unit) + target[other]).sort().values
-    return torch.stack([key // len(unit), key % len(unit)], dim=1)
+
+    row: Tensor
+    unit: Tensor
+    start: Tensor
+    near: Tensor
 
 
-def cells(
-    rows: NDArray[np.float32], num_probes: int, *, euclidean: bool = False
-) -> faiss.IndexIVFFlat:
-    """Rows sorted into ``2 sqrt(N)`` cells of k-means, the same for the same rows.
+def sort_into_cells(unit: Tensor, seed: int) -> Cells:
+    """Cells of k-means within cells of k-means: a partition of its own for each seed.
+
+    Two levels of about ``sqrt(N / 64)`` cells each cost ``O(N^1.5)``, and the cells
+    nearest to each cell ``O(N^2)``, though 1/4096 of what comparing all rows costs.
 
     Args:
-        rows: Vectors with shape ``[N, C]``.
-        num_probes: Number of cells to search, those nearest to what is sought.
-        euclidean: Whether the least distance is sought, not the largest inner product.
+        unit: Vectors of length one, in single precision, with shape ``[N, C]``.
+        seed: Seed of k-means.
 
     Raises:
         ImportError: If faiss is not installed.
     """
+    coarse = _divide(unit, round((len(unit) / _SIZE) ** 0.5), seed)
+    cell = torch.empty_like(coarse)
+    for rows in coarse.argsort(stable=True).split(torch.bincount(coarse).tolist()):
+        if len(rows):
+            fine = _divide(unit[rows], round(len(rows) / _SIZE), seed)
+            cell[rows] = coarse[rows] * len(unit) + fine
+    _, cell, size = cell.unique(return_inverse=True, return_counts=True)
+    mean = unit.new_zeros(len(size), unit.size(1)).index_add_(0, cell, unit)
+    mean = F.normalize(mean)
+    most = min(_PROBES, len(size))
+    near = [(part @ mean.T).topk(most).indices for part in mean.split(_ROWS)]
+    row = cell.argsort(stable=True)
+    return Cells(row, unit[row], F.pad(size.cumsum(0), (1, 0)), torch.cat(near))
+
+
+def near(cells: Cells, k: int, block: tuple[int, int]) -> Tensor:
+    """The nearest others of the rows of a block, as far as the nearest cells tell.
+
+    All rows of a cell are compared with all of the cells nearest to it at once.
+
+    Args:
+        cells: All rows.
+        k: Number of others for each row.
+        block: The first cell of the block, and the one after its last.
+
+    Returns:
+        Others as :func:`merge` takes them, with shape ``[n, k]``, cell after cell.
+    """
+    first, last = block
+    found = [_of_cell(cells, k, c) for c in range(first, last)]
+    return torch.cat(found)
+
+
+def _of_cell(cells: Cells, k: int, cell: int) -> Tensor:
+    near = cells.near[cell]
+    spans = torch.stack([cells.start[near], cells.start[near + 1]], dim=1).tolist()
+    place = torch.cat([torch.arange(*span) for span in spans])
+    others = torch.cat([cells.unit[first:last] for first, last in spans])
+    first, last = cells.start[cell : cell + 2].tolist()
+    similarity = cells.unit[first:last] @ others.T
+    similarity[torch.arange(first, last).unsqueeze(1) == place] = -torch.inf
+    value, column = similarity.topk(min(k, len(place)))
+    nearness = ((value.double() + 2) * 1e7).round().long()
+    found = nearness * _ITEMS + cells.row[place[column]]
+    return F.pad(found.where(value.isfinite(), -1), (0, k - found.size(1)), value=-1)
+
+
+def merge(best: Tensor, found: Tensor) -> Tensor:
+    """The nearest of two lists for each row, each once.
+
+    An other one is a number that is larger the nearer it is, and that holds which one
+    it is: see :func:`others`. -1 is none.
+
+    Args:
+        best: One list for each row, with shape ``[n, k]``.
+        found: Another one, with shape ``[n, k]``.
+    """
+    both = torch.cat([best, found], dim=1)
+    order = (both % _ITEMS).argsort(dim=1)
+    both = both.gather(1, order)
+    again = F.pad((both % _ITEMS).diff(dim=1) == 0, (1, 0))
+    return both.masked_fill(again, -1).topk(best.size(1)).values
+
+
+def others(best: Tensor) -> Tensor:
+    """Rows and their others ``[E, 2]``, sorted, of such lists ``[N, k]``."""
+    row, rank = (best >= 0).nonzero(as_tuple=True)
+    key = (row * _ITEMS + best[row, rank] % _ITEMS).sort().values
+    return torch.stack([key // _ITEMS, key % _ITEMS], dim=1)
+
+
+def _divide(unit: Tensor, num_cells: int, seed: int) -> Tensor:
+    """The cell of each row, by k-means, ``[n]``."""
     import faiss
 
-    num_cells = max(1, min(round(2 * len(rows) ** 0.5), len(rows) // _PER_CELL))
-    metric = faiss.METRIC_L2 if euclidean else faiss.METRIC_INNER_PRODUCT
-    flat = faiss.IndexFlat(rows.shape[1], metric)
-    index = faiss.IndexIVFFlat(flat, rows.shape[1], num_cells, metric)
-    index.cp.seed, index.cp.min_points_per_centroid = 0, 1
-    index.cp.max_points_per_centroid, index.cp.niter = _PER_CELL, 10
-    index.nprobe = min(num_probes, num_cells)
-    index.train(rows)
-    index.add(rows)
-    return index
+    kmeans = faiss.Kmeans(
+        unit.size(1),
+        max(num_cells, 1),
+        niter=10,
+        seed=seed,
+        spherical=True,
+        min_points_per_centroid=1,
+        max_points_per_centroid=_SAMPLE,
+    )
+    kmeans.train(unit.numpy())
+    _, cell = kmeans.index.search(unit.numpy(), 1)
+    return torch.from_numpy(cell[:, 0])

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lrdgraph.evaluating import evaluating
 from lrdgraph.nn.conv.typed_mean import EDGES
 from lrdgraph.nn.scoring import history_paths, last_rows
 from lrdgraph.ragged import by_parts
-from lrdgraph.search import cells
 from lrdgraph.typing import TypedEdges
 
 if TYPE_CHECKING:
+    import faiss
+
     from lrdgraph.models import LRDRec
+
+_PER_CELL = 39  # rows that k-means needs and looks at for each cell
 
 
 class ItemIndex:
@@ -59,9 +64,7 @@ class ItemIndex:
         length = rows.square().sum(1)
         short = (length.max() - length).sqrt().unsqueeze(1)
         self._popularity = popularity(model)
-        self._cells = cells(
-            torch.cat([rows, short], dim=1).cpu().numpy(), num_probes, euclidean=True
-        )
+        self._cells = _cells(torch.cat([rows, short], dim=1).cpu().numpy(), num_probes)
 
     @torch.no_grad()
     def candidates(self, history: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -130,3 +133,26 @@ def _by_row(
     shape = num_rows, int(length.max())
     scores = score.new_full(shape, -torch.inf).index_put((row, place), score)
     return scores, item.new_zeros(shape).index_put((row, place), item)
+
+
+def _cells(rows: NDArray[np.float32], num_probes: int) -> faiss.IndexIVFFlat:
+    """Rows sorted into ``2 sqrt(N)`` cells of k-means, the same for the same rows.
+
+    Args:
+        rows: Vectors with shape ``[N, C]``, of which the nearest are sought.
+        num_probes: Number of cells to search, those nearest to what is sought.
+
+    Raises:
+        ImportError: If faiss is not installed.
+    """
+    import faiss
+
+    num_cells = max(1, min(round(2 * len(rows) ** 0.5), len(rows) // _PER_CELL))
+    flat = faiss.IndexFlatL2(rows.shape[1])
+    index = faiss.IndexIVFFlat(flat, rows.shape[1], num_cells, faiss.METRIC_L2)
+    index.cp.seed, index.cp.min_points_per_centroid = 0, 1
+    index.cp.max_points_per_centroid, index.cp.niter = _PER_CELL, 10
+    index.nprobe = min(num_probes, num_cells)
+    index.train(rows)
+    index.add(rows)
+    return index

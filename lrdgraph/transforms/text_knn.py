@@ -8,12 +8,14 @@ from torch import Tensor
 from torch.nn.functional import normalize
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import BaseTransform
+from tqdm import tqdm
 
-from lrdgraph.search import cells, near, nearest
+from lrdgraph.search import merge, near, nearest, others, sort_into_cells
 from lrdgraph.text.vectors import check_vectors
 
 _ROWS = 256  # of the similarity matrix in memory at a time
-_BLOCK = 1 << 12  # rows or pairs of an approximate search in memory at a time
+_CELLS = 128  # searched for at a time
+_BLOCK = 1 << 12  # pairs whose cosines are taken at a time
 
 
 class TextKNN(BaseTransform):
@@ -28,37 +30,41 @@ class TextKNN(BaseTransform):
 
     The exact search takes ``O(N^2 C)`` time and ``O(N)`` memory for a fixed number of
     rows at a time: seconds for ten thousand items, many hours for a million. With
-    ``num_probes`` the items are sorted into ``2 sqrt(N)`` cells of k-means, and each is
-    compared with those of the cells nearest to it alone, which takes
-    ``O(num_probes sqrt(N) N C)``; of equally near items, any may be taken.
+    ``num_partitions`` the items are sorted into cells of some 64 that are near to each
+    other, so many times anew, and those of a cell are compared with those of the eight
+    cells nearest to it alone. That takes ``O(num_partitions N C)``, apart from the
+    sorting (see :mod:`lrdgraph.search`); of equally near items, any may be taken.
 
     Args:
         k: Number of neighbours (default: 20).
-        num_probes: Number of cells to search; None searches exactly. The more, the
+        num_partitions: Number of partitions; None searches exactly. The more, the
             fewer neighbours are missed. Needs the extra ``large`` (faiss).
         max_in_degree: Number of items at most whose neighbour an item may be; those
             that it is nearest to keep it. None for any number.
 
     Raises:
-        ValueError: If ``k``, ``num_probes`` or ``max_in_degree`` is below 1, or if the
-            items have no finite vectors ``[N, C]``.
-        ImportError: If ``num_probes`` is given and faiss is not installed.
+        ValueError: If ``k``, ``num_partitions`` or ``max_in_degree`` is below 1, or if
+            the items have no finite vectors ``[N, C]``.
+        ImportError: If ``num_partitions`` is given and faiss is not installed.
     """
 
     def __init__(
         self,
         k: int = 20,
-        num_probes: int | None = None,
+        num_partitions: int | None = None,
         max_in_degree: int | None = None,
     ) -> None:
-        given = {"k": k, "num_probes": num_probes, "max_in_degree": max_in_degree}
-        for name, value in given.items():
+        self.k, self.num_partitions, self.max_in_degree = (
+            k,
+            num_partitions,
+            max_in_degree,
+        )
+        for name, value in vars(self).items():
             if value is not None and value < 1:
                 raise ValueError(
                     f"{name!r} needs to be a positive integer in "
                     f"{type(self).__name__!r} (got {value})"
                 )
-        self.k, self.num_probes, self.max_in_degree = k, num_probes, max_in_degree
 
     def forward(self, data: HeteroData) -> HeteroData:
         """Returns the data with the relation; the given data is not changed."""
@@ -78,16 +84,23 @@ class TextKNN(BaseTransform):
 
     def _pairs(self, x: Tensor) -> Tensor:
         """Each row with its nearest other ones, ``[2, E]``."""
-        if self.num_probes is not None and len(x) > 1:
-            unit = normalize(x, eps=0.0).float().numpy()
-            index = cells(unit, self.num_probes)
-            search, rows = partial(near, index, unit, self.k), _BLOCK
-        else:
-            search = partial(nearest, normalize(x.double(), eps=0.0), self.k)
-            rows = _ROWS
-        blocks = [(first, first + rows) for first in range(0, len(x), rows)]
-        found = self._map(search, blocks)
+        if self.num_partitions is not None and len(x) > 1:
+            return self._approximate(normalize(x, eps=0.0).float())
+        search = partial(nearest, normalize(x.double(), eps=0.0), self.k)
+        found = self._map(search, _blocks(len(x), _ROWS))
         return torch.cat([torch.empty(0, 2, dtype=torch.long), *found]).T.contiguous()
+
+    def _approximate(self, unit: Tensor) -> Tensor:
+        best = torch.full((len(unit), self.k), -1)
+        partitions = range(self.num_partitions or 0)
+        for seed in tqdm(partitions, "neighbours", leave=None, disable=None):
+            cells = sort_into_cells(unit, seed)
+            blocks = _blocks(len(cells.near), _CELLS)
+            found = self._map(partial(near, cells, self.k), blocks)
+            for (first, last), part in zip(blocks, found, strict=True):
+                rows = cells.row[cells.start[first] : cells.start[last]]
+                best[rows] = merge(best[rows], part)
+        return others(best).T.contiguous()
 
     def _map(
         self, search: Callable[[tuple[int, int]], Tensor], blocks: list[tuple[int, int]]
@@ -98,10 +111,16 @@ class TextKNN(BaseTransform):
     def __repr__(self) -> str:
         options = "".join(
             f", {name}={value}"
-            for name in ("num_probes", "max_in_degree")
+            for name in ("num_partitions", "max_in_degree")
             if (value := getattr(self, name)) is not None
         )
         return f"{type(self).__name__}(k={self.k}{options})"
+
+
+def _blocks(number: int, size: int) -> list[tuple[int, int]]:
+    """From where to where blocks of some size reach."""
+    first = range(0, number, size)
+    return [(start, min(start + size, number)) for start in first]
 
 
 def _thin_out(pairs: Tensor, x: Tensor, most: int) -> Tensor:
