@@ -12,7 +12,7 @@ from lrdgraph.typing import TRANSITION, Reason
 
 if TYPE_CHECKING:
     from lrdgraph.graph import LatentRelationGraph
-    from lrdgraph.models import LRDRec
+    from lrdgraph.models import ItemIndex, LRDRec
 
 TELLING = 0.005
 """What a path has to add to a score to be a reason: half a percent to the odds."""
@@ -23,7 +23,9 @@ shoppers went on to items that it reads like."""
 
 
 @torch.no_grad()
-def contributions(model: LRDRec, history: Tensor, item: Tensor) -> Tensor:
+def contributions(
+    model: LRDRec, history: Tensor, item: Tensor, index: ItemIndex | None = None
+) -> Tensor:
     r"""What each path adds to the scores of some items.
 
     The contribution of a path is :math:`g_{r,\Delta(t)}\, w_r(t, j)`: its term of the
@@ -33,6 +35,7 @@ def contributions(model: LRDRec, history: Tensor, item: Tensor) -> Tensor:
         model: The trained model, over a graph with ``R`` relations.
         history: Item indices, padded on the left with ``N``, with shape ``[B, L]``.
         item: Indices of the items to explain, with shape ``[B, k]``.
+        index: An index of the model, which knows what pairs weigh; None finds out.
 
     Returns:
         Contributions with shape ``[B, k, L, R]``, zero where there is no edge.
@@ -43,14 +46,18 @@ def contributions(model: LRDRec, history: Tensor, item: Tensor) -> Tensor:
     place = (edge_id >= 0).nonzero(as_tuple=True)
     gates = model.scorer.gates()[:, length - 1 - place[2]].t()  # [M, R]
     with evaluating(model):
-        weight = model.edges(edge_id[place]).weight
+        weight = (index or model).edges(edge_id[place]).weight
     added = weight.new_zeros(*edge_id.shape, weight.size(1))
     added[place] = weight * gates
     return added
 
 
 def explain(
-    model: LRDRec, history: Tensor, item: Tensor, num_reasons: int = 3
+    model: LRDRec,
+    history: Tensor,
+    item: Tensor,
+    num_reasons: int = 3,
+    index: ItemIndex | None = None,
 ) -> list[tuple[Reason, ...]]:
     """The paths that carry most of the score of each of some items.
 
@@ -59,12 +66,13 @@ def explain(
         history: Item indices, padded on the left with ``N``, with shape ``[L]``.
         item: Indices of the recommended items, with shape ``[k]``.
         num_reasons: Number of paths at most.
+        index: As in :func:`contributions`.
 
     Returns:
         For each item its reasons, strongest first; each adds :data:`TELLING` or more.
     """
     graph = model.graph
-    added = contributions(model, history[None], item[None])[0].flatten(1)
+    added = contributions(model, history[None], item[None], index)[0].flatten(1)
     best = added.topk(min(num_reasons, added.size(1)))
     row, rank = (best.values >= TELLING).nonzero(as_tuple=True)
     slot = best.indices[row, rank] // len(graph.relations)

@@ -83,7 +83,7 @@ class ItemIndex:
         with evaluating(self.model):
             user = self.model.last_states(self.states[known], local)
         paths = history_paths(history, last_rows(history), self.num_items)
-        near = self.model.along(paths, self._typed)
+        near = self.model.along(paths, self.edges)
         far = self._far(user, min(k, self.num_items))
         nothing = (history == self.num_items).all(dim=1)
         if self._popularity is not None and nothing.any():
@@ -104,8 +104,8 @@ class ItemIndex:
             score = torch.where(nothing[row], self._popularity[item], score)
         return _by_row(row, score, item, len(history))
 
-    def _typed(self, edge_id: Tensor) -> TypedEdges:
-        """What ``edges`` of the model gave when the index was made."""
+    def edges(self, edge_id: Tensor) -> TypedEdges:
+        """What ``edges`` of the model gave for pairs ``[M]`` when this was made."""
         edge_index = self.model.graph.edge_index[:, edge_id]
         return TypedEdges(edge_index, self._weight[edge_id])
 

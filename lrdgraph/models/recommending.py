@@ -74,7 +74,7 @@ def recommend(
     wanted = Wanted(k, among, seen, max_per_relation)
     [(slots, value, item)] = rank(model, [history], wanted, 1, states, index)
     given = value[0].isfinite()
-    reasons = explain(model, slots[0], item[0, given])
+    reasons = explain(model, slots[0], item[0, given], index=index)
     return [
         Recommendation(model.graph.ids[index], score, paths)
         for index, score, paths in zip(
