@@ -1,13 +1,14 @@
 """What each phase costs as the catalogue grows, and the exponent it grows with.
 
-    python benchmarks/scaling.py --out benchmarks/results/scaling.json
+    python benchmarks/scaling.py --out benchmarks/results/scaling.json \
+        --plot docs/pictures/scaling.svg
 
 Invented shops of growing catalogues, ten purchases an item, with histories of some 60
 items (five shoppers' laid end to end) and hashed texts. Of each: finding 20 neighbours
-with an approximate index, uniting the pairs, typing all pairs anew (once an epoch), a
-training step of 256 windows of 50 items (median), the states of all items, and ranking
-the catalogue for 1000 shoppers and for one. Seconds differ between machines; what they
-are to the first row, and the exponent fitted to all rows, is what to read.
+approximately, uniting the pairs, typing all pairs anew (once an epoch), a training step
+of 256 windows of 50 items (median), the states of all items, and with these ranking the
+catalogue for 1000 shoppers and for one. Seconds differ between machines; what they are
+to the first row, and the exponent fitted to all rows, is what to read.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from pathlib import Path
 from statistics import median
 
 import torch
+from matplotlib import pyplot
 from record import Results, peak_mib
 from stepping import exponent, step
 from torch_geometric.data import HeteroData
@@ -38,7 +40,7 @@ from lrdgraph.transforms import (
     Transitions,
 )
 
-SIZES = (10_000, 31_600, 100_000)
+SIZES = (10_000, 100_000, 1_000_000)
 LENGTH, BATCH, STEPS = 50, 256, 8
 NUM_NEIGHBORS, NUM_PARTITIONS, NUM_NEGATIVES = 20, 8, 1024
 
@@ -117,7 +119,7 @@ def rank(
     }
     rows = max(1, 2**27 // model.num_items)
     with timed(seconds, "ranking 1000"):
-        model.recommend_all(histories, batch_size=rows, progress=False)
+        model.recommend_all(histories, states=states, batch_size=rows, progress=False)
     taken = []
     for history in list(histories.values())[:50]:
         start = time.perf_counter()
@@ -141,18 +143,34 @@ def table(rows: list[dict]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def draw(rows: list[dict], path: Path) -> None:
+    """Seconds of each phase against items, both on log axes."""
+    figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
+    items = [row["config"]["num_items"] for row in rows]
+    for phase in rows[0]["seconds"]:
+        label = f"{phase}: power {exponent(rows, phase)}"
+        axes.loglog(items, [r["seconds"][phase] for r in rows], marker="o", label=label)
+    axes.set(xlabel="items", ylabel="seconds")
+    axes.grid(alpha=0.3)
+    figure.legend(loc="outside right center", frameon=False)
+    figure.savefig(path)
+
+
 def main() -> None:
     """Measure each size that is not there yet, print the table, write the JSON."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--sizes", nargs="+", type=int, default=SIZES)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--out", type=Path, help="JSON to write (and to resume from)")
+    parser.add_argument("--plot", type=Path, help="picture to write")
     args = parser.parse_args()
     results = Results(args.out, table)
     for num_items in args.sizes:
         if num_items not in [row["config"]["num_items"] for row in results.rows]:
             results.add(measure(num_items))
+    if args.plot:
+        draw(results.rows, args.plot)
 
 
 if __name__ == "__main__":
