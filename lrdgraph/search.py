@@ -145,7 +145,7 @@ def _divide(unit: Tensor, num_cells: int, seed: int) -> Tensor:
     kmeans = faiss.Kmeans(
         unit.size(1),
         max(num_cells, 1),
-        niter=10,
+        niter=2,  # more make partitions alike, and less is found
         seed=seed,
         spherical=True,
         min_points_per_centroid=1,
