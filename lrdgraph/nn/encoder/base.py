@@ -61,7 +61,7 @@ class HistoryEncoder(nn.Module, ABC):
         if torch.compiler.is_compiling():
             return self.encode_last(states, mask, time) * mask[:, -1:]
         encoded = torch.zeros_like(states[:, -1])
-        for part in _groups(mask):
+        for part in _groups(mask, NUM_GROUPS // 2):  # there is less to save
             when = None if time is None else time[part]
             rows = part[0].squeeze(1)
             encoded[rows] = self.encode_last(states[part], mask[part], when)
@@ -84,11 +84,12 @@ class HistoryEncoder(nn.Module, ABC):
             )
 
 
-def _groups(mask: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def _groups(
+    mask: Tensor, num_groups: int = NUM_GROUPS
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Rows and slots of histories of similar length, without slots that none fills."""
     length, number = mask.size(1), mask.sum(dim=1)
-    num_groups = 1 if mask.is_cuda else NUM_GROUPS
-    for rows in number.argsort().chunk(num_groups):
+    for rows in number.argsort().chunk(1 if mask.is_cuda else num_groups):
         first = length - int(number[rows].max())
         if first < length:
             yield rows.unsqueeze(1), torch.arange(first, length)
