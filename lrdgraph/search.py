@@ -1,4 +1,4 @@
-"""Search for vectors, exact, and approximate by faiss (the extra ``large``)."""
+"""Search for vectors: exact, and in cells of k-means by faiss (extra ``large``)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 _ITEMS = 1 << 32  # more than there can be
 _PROBES = 8  # cells that a cell is compared with
-_ROWS = 256  # means of cells that are compared with all others at a time
+_ROWS = 256  # that are compared at a time
 _SAMPLE = 39  # rows that k-means needs and looks at for each cell
 _SIZE = 64  # rows of a cell, on average
 
@@ -96,8 +96,7 @@ def near(cells: Cells, k: int, block: tuple[int, int]) -> Tensor:
         Others as :func:`merge` takes them, with shape ``[n, k]``, cell after cell.
     """
     first, last = block
-    found = [_of_cell(cells, k, c) for c in range(first, last)]
-    return torch.cat(found)
+    return torch.cat([_of_cell(cells, k, cell) for cell in range(first, last)])
 
 
 def _of_cell(cells: Cells, k: int, cell: int) -> Tensor:
@@ -105,13 +104,16 @@ def _of_cell(cells: Cells, k: int, cell: int) -> Tensor:
     spans = torch.stack([cells.start[near], cells.start[near + 1]], dim=1).tolist()
     place = torch.cat([torch.arange(*span) for span in spans])
     others = torch.cat([cells.unit[first:last] for first, last in spans])
-    first, last = cells.start[cell : cell + 2].tolist()
-    similarity = cells.unit[first:last] @ others.T
-    similarity[torch.arange(first, last).unsqueeze(1) == place] = -torch.inf
-    value, column = similarity.topk(min(k, len(place)))
-    nearness = ((value.double() + 2) * 1e7).round().long()
-    found = nearness * _ITEMS + cells.row[place[column]]
-    return F.pad(found.where(value.isfinite(), -1), (0, k - found.size(1)), value=-1)
+    own = torch.arange(*cells.start[cell : cell + 2].tolist())
+    found = []
+    for rows in own.split(_ROWS):  # equal rows are all in one cell, however many
+        similarity = cells.unit[rows[0] : rows[-1] + 1] @ others.T
+        similarity[rows.unsqueeze(1) == place] = -torch.inf
+        value, column = similarity.topk(min(k, len(place)))
+        nearness = ((value.double() + 2) * 1e7).round().long()
+        packed = nearness * _ITEMS + cells.row[place[column]]
+        found.append(packed.where(value.isfinite(), -1))
+    return F.pad(torch.cat(found), (0, max(0, k - len(place))), value=-1)
 
 
 def merge(best: Tensor, found: Tensor) -> Tensor:

@@ -54,11 +54,8 @@ class TextKNN(BaseTransform):
         num_partitions: int | None = None,
         max_in_degree: int | None = None,
     ) -> None:
-        self.k, self.num_partitions, self.max_in_degree = (
-            k,
-            num_partitions,
-            max_in_degree,
-        )
+        self.k, self.num_partitions = k, num_partitions
+        self.max_in_degree = max_in_degree
         for name, value in vars(self).items():
             if value is not None and value < 1:
                 raise ValueError(

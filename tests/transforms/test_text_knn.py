@@ -124,6 +124,17 @@ def test_an_approximate_search_misses_little():
     assert pairs(TextKNN(10, num_partitions=8)(data)) == near
 
 
+def test_an_approximate_search_of_equal_texts():
+    pytest.importorskip("faiss")
+    x = clustered(3000)
+    x[:700] = x[0]
+    found = pairs(TextKNN(4, num_partitions=2)(make(x)))
+    assert len(found) == len(set(found)) == 4 * 3000
+    assert all(source != target for source, target in found)
+    equal = {*range(700), 1500}  # the last one by construction
+    assert all(target in equal for source, target in found if source < 700)
+
+
 @pytest.mark.parametrize("num_items", [0, 1, 2, 5])
 def test_an_approximate_search_of_hardly_any_items(num_items):
     pytest.importorskip("faiss")
