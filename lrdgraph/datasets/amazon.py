@@ -73,7 +73,7 @@ _RELATIONS = {  # our name: the releases' names
 # release advise to filter by this word (https://nijianmo.github.io/amazon/).
 _SCRIPT = "getTime"
 
-_ASIN = re.compile(r"""['"]asin['"]: ?['"](\w+)['"]""")
+_ASIN = re.compile(r"""['"]asin['"]: ?(['"])(\w+)\1""")
 
 
 class AmazonReviews(SharedValueDataset):
@@ -222,7 +222,7 @@ def _meta_rows(
 ) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(read_lines(path), start=1):
         asin = _ASIN.search(line)
-        if release.item == "asin" and asin and asin[1] not in catalogue:
+        if release.item == "asin" and asin and asin[2] not in catalogue:
             continue  # most lines of a department's metadata, and dear to parse
         row = _parse(line, release.parse_meta, path, number)
         if not isinstance(row.get(release.item), str):

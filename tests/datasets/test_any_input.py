@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch_geometric.data import HeteroData
 
@@ -103,6 +103,7 @@ def test_tables(tmp_path_factory, suffix: str, shop, data) -> None:
 
 
 @few
+@example(([("0", "1'", 0), ("0", "0", 0)], ["1'", "0"]), "2014")  # another quote in it
 @given(shops(any_ids), st.sampled_from(["2014", "2018", "2023"]))
 def test_amazon(tmp_path_factory, shop, release: str) -> None:
     steps, items = shop
