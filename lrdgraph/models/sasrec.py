@@ -233,9 +233,8 @@ class SASRec(nn.Module):
 
 def _shown(states: Tensor, history: Tensor) -> tuple[Tensor, Tensor]:
     """States of the slots ``[B, L, C]``, anything in padding, and which are filled."""
-    return F.embedding(history.clamp(max=len(states) - 1), states), history < len(
-        states
-    )
+    filled = history < len(states)
+    return F.embedding(history.clamp(max=len(states) - 1), states), filled
 
 
 def _check_negatives(num_negatives: int | None, trend: Tensor | None) -> None:
