@@ -78,6 +78,13 @@ class NextChoice(NextItem):
         ]
         return torch.optim.Adam(groups, lr=self.lr, weight_decay=self.weight_decay)
 
+    def on_test_epoch_start(self) -> None:
+        """Make ready for what the test ranks."""
+        if self.rank_catalogue:
+            super().on_test_epoch_start()
+        else:
+            self.on_validation_epoch_start()
+
     def validation_step(self, question: Question, batch_idx: int) -> None:
         """Rank the targets of a validation batch among given negatives."""
         self._choose(question, "val/")

@@ -13,6 +13,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 
 from lrdgraph.averaging import WeightAverage
+from lrdgraph.breadth import Breadth
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.data.sequences import Question
 from lrdgraph.health import health
@@ -38,7 +39,8 @@ class NextItem(LightningModule):
 
     Every part is ranked over the whole catalogue with the user's earlier items masked
     (``val/NDCG@10``, ``test/HR@5``, ...) and, where the data brings negatives, among
-    those (``test/sampled/NDCG@5``, ...).
+    those (``test/sampled/NDCG@5``, ...). The test tells its
+    :class:`~lrdgraph.breadth.Breadth`, too (``test/tail/HR@5``, ...).
 
     Args:
         model: A recommender with ``item_states()``, ``forward(history, states)`` and
@@ -77,6 +79,7 @@ class NextItem(LightningModule):
         self.weight_decay = weight_decay
         self.dvae_weight_decay = dvae_weight_decay
         self._states: Tensor | None = None
+        self._breadth: Breadth | None = None
         self.run: dict[str, str] = {}
         self.health: dict[str, list[float]] = {}
 
@@ -125,7 +128,18 @@ class NextItem(LightningModule):
         # Detached: a parameter set on a module would become one of its own.
         self._states = self.model.item_states().detach()
 
-    on_test_epoch_start = on_validation_epoch_start
+    def on_test_epoch_start(self) -> None:
+        """Compute the item states, and how often training saw each item."""
+        self.on_validation_epoch_start()
+        questions: Any = self.trainer.test_dataloaders
+        count = questions.dataset.histories.training_count()
+        self._breadth = Breadth(count.to(self.device))
+
+    def on_test_epoch_end(self) -> None:
+        """Tell what concerns all rankings together."""
+        if self._breadth is not None:
+            found, self._breadth = self._breadth.compute(), None
+            self.log_dict({f"test/{name}": value for name, value in found.items()})
 
     def on_validation_epoch_end(self) -> None:
         """Look at discovery after an epoch of training."""
@@ -164,6 +178,8 @@ class NextItem(LightningModule):
         seen = (question["seen_row"], question["seen_item"])
         rank = rank_of_target(scores, question["target"], seen)
         self._log_ranks(prefix, rank)
+        if self._breadth is not None:
+            self._breadth.update(scores, rank, question["target"], seen)
 
     def _log_ranks(self, prefix: str, rank: Tensor) -> None:
         for name, value in ranking_metrics(rank).items():

@@ -8,6 +8,7 @@ from pytorch_lightning import Callback, Trainer, seed_everything
 from torch import Tensor
 
 from lrdgraph import LatentRelationGraph
+from lrdgraph.breadth import Breadth
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.data.sequences import Question
 from lrdgraph.health import Health
@@ -253,13 +254,13 @@ def test_logged_metrics_are_those_of_a_direct_computation(whole, module):
     task, _, trainer = whole
     logged = measure(trainer, task, module)
     model = task.model.eval()
-    ranks = []
+    ranks, breadth = [], Breadth(module.test.histories.training_count())
     for question in module.test_dataloader():
         seen = (question["seen_row"], question["seen_item"])
-        ranks.append(
-            rank_of_target(model(question["history"]), question["target"], seen)
-        )
-    expected = ranking_metrics(torch.cat(ranks))
+        scores, target = model(question["history"]), question["target"]
+        ranks.append(rank_of_target(scores, target, seen))
+        breadth.update(scores, ranks[-1], target, seen)
+    expected = ranking_metrics(torch.cat(ranks)) | breadth.compute()
     assert logged == pytest.approx({f"test/{k}": v for k, v in expected.items()})
 
 

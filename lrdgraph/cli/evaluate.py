@@ -8,6 +8,7 @@ from argparse import Namespace
 import torch
 from torch_geometric.data import HeteroData
 
+from lrdgraph.breadth import Breadth
 from lrdgraph.cli.settings import read_settings
 from lrdgraph.cli.shop import read_known
 from lrdgraph.cli.telling import print_metrics, say
@@ -68,10 +69,12 @@ def _ranking(model: LRDRec | Popularity, questions: Questions) -> dict[str, floa
     """Ranked in the whole catalogue without what the user had before."""
     model.eval()
     states, ranks = model.item_states(), []
+    breadth = Breadth(questions.histories.training_count())
     for places in torch.arange(len(questions)).split(_QUESTIONS):
         asked = questions.__getitems__(places.tolist())
         when = asked["period"], asked["history_time"]
         scores = model(asked["history"], states, *when)
         seen = asked["seen_row"], asked["seen_item"]
         ranks.append(rank_of_target(scores, asked["target"], seen))
-    return ranking_metrics(torch.cat(ranks))
+        breadth.update(scores, ranks[-1], asked["target"], seen)
+    return ranking_metrics(torch.cat(ranks)) | breadth.compute()

@@ -36,7 +36,7 @@ def print_metrics(metrics: Mapping[str, float]) -> None:
         part, _, metric = name.rpartition("/")
         rows.setdefault(part, {})[metric] = value
     table = pd.DataFrame.from_dict(rows, orient="index")
-    print(table.to_string(float_format="{:.4f}".format))
+    print(table.to_string(float_format="{:.4f}".format, na_rep=""))
 
 
 def print_recommendations(

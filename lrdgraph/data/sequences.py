@@ -50,6 +50,11 @@ class Histories(NamedTuple):
         num_items = data["item"].num_nodes
         return cls(item, store.time, store.split, period, user, start, num_items)
 
+    def training_count(self) -> Tensor:
+        """Training interactions of each item, with shape ``[N]``."""
+        trained = self.item[self.split == TRAIN]
+        return torch.bincount(trained, minlength=self.num_items)
+
     def before(self, position: Tensor, length: int) -> Tensor:
         """The ``length`` items before each position, padded on the left.
 
