@@ -30,6 +30,7 @@ from models import (
 )
 from pytorch_lightning import Trainer, seed_everything
 from record import Results, device, peak_mib
+from torch import Tensor
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import Compose
 
@@ -55,17 +56,31 @@ COLUMNS = (
     ("full", "NDCG@10"),
     ("full", "MRR"),
 )
+BREADTH = (  # by how often training saw the target; and what is shown
+    ("head", "NDCG@10"),
+    ("tail", "NDCG@10"),
+    ("cold", "NDCG@10"),
+    ("full", "coverage@10"),
+    ("full", "popularity@10"),
+)
+NUM_NEGATIVES = 99  # where the data brings none
 
 
 def load(name: str, root: str | None, cache: str) -> HeteroData:
-    """The data set with a split, text vectors, neighbours and transitions."""
+    """The data set with a split, text vectors, neighbours and transitions.
+
+    MovieLens gets negatives, for the sampled protocol.
+    """
     datasets = {
         "office": lambda: ReChorus(root),
         "beauty": lambda: AmazonReviews(root, "Beauty", "2014"),
         "ml-100k": lambda: MovieLens(root),
         "planted": lambda: PlantedRelations(),
     }
-    return prepare(datasets[name]()[0], cache, TUNED[name].get("min_count", 1))
+    data = prepare(datasets[name]()[0], cache, TUNED[name].get("min_count", 1))
+    if name == "ml-100k":
+        data["user"].val_negatives, data["user"].test_negatives = draw_negatives(data)
+    return data
 
 
 def prepare(data: HeteroData, cache: str, min_count: int = 1) -> HeteroData:
@@ -81,6 +96,16 @@ def prepare(data: HeteroData, cache: str, min_count: int = 1) -> HeteroData:
     if "split" not in data["user", "interacts", "item"]:  # Office brings the authors'
         steps.insert(0, LeaveOneOut())
     return Compose(steps)(data)
+
+
+def draw_negatives(data: HeteroData) -> tuple[Tensor, Tensor]:
+    """Two draws of items that a user never had, uniformly, ``[U, 99]`` each."""
+    generator = torch.Generator().manual_seed(0)
+    allowed = torch.ones(data["user"].num_nodes, data["item"].num_nodes)
+    allowed[tuple(data["user", "interacts", "item"].edge_index)] = 0
+    return tuple(
+        torch.multinomial(allowed, NUM_NEGATIVES, generator=generator) for _ in "12"
+    )
 
 
 def without_observed(data: HeteroData) -> HeteroData:
@@ -148,15 +173,21 @@ def group(flat: dict[str, float], prefix: str) -> dict[str, dict[str, float]]:
 
 
 def table(rows: list[dict]) -> str:
-    """Mean (and spread over seeds) of every model and setting."""
-    head = ["model", "setting", "seeds", *(f"{p} {m}" for p, m in COLUMNS), "s/epoch"]
+    """Mean (and spread over seeds) of every model and setting; then their breadth."""
+    known = [row for row in rows if "coverage@10" in row["metrics"].get("full", {})]
+    tables = [_table(rows, COLUMNS), _table(known, BREADTH)]
+    return "\n\n".join(tables[: 1 + bool(known)])
+
+
+def _table(rows: list[dict], columns: tuple[tuple[str, str], ...]) -> str:
+    head = ["model", "setting", "seeds", *(f"{p} {m}" for p, m in columns), "s/epoch"]
     groups: dict[tuple[str, str, str], list[dict]] = {}
     for row in rows:
         key = (row["dataset"], row["model"], row["setting"])
         groups.setdefault(key, []).append(row)
     lines = [head]
     for (_, model, setting), members in groups.items():
-        cells = [_cell(members, p, m) for p, m in COLUMNS]
+        cells = [_cell(members, p, m) for p, m in columns]
         epoch = sum(r["seconds"]["epoch"] for r in members) / len(members)
         lines.append([model, setting, str(len(members)), *cells, f"{epoch:.1f}"])
     rule = ["---"] * len(head)
@@ -167,10 +198,11 @@ def _cell(rows: list[dict], protocol: str, metric: str) -> str:
     values = [r["metrics"][protocol][metric] for r in rows if protocol in r["metrics"]]
     if not values:
         return "–"
-    mean = torch.tensor(values).mean().item()
+    digits = 1 if metric.startswith("popularity") else 4
+    mean = f"{torch.tensor(values).mean().item():.{digits}f}"
     if len(values) == 1:
-        return f"{mean:.4f}"
-    return f"{mean:.4f} ± {torch.tensor(values).std().item():.4f}"
+        return mean
+    return f"{mean} ± {torch.tensor(values).std().item():.{digits}f}"
 
 
 def parse() -> argparse.Namespace:
