@@ -27,7 +27,8 @@ def nearest(unit: Tensor, k: int, block: tuple[int, int]) -> Tensor:
         block: The first row of the block, and the one after its last.
 
     Returns:
-        Row and other one, ``[n * k, 2]``, sorted.
+        Row, other one and nearness (of two others, the nearer one has more), whole
+        numbers ``[n * k, 3]``, sorted.
     """
     first, last = block
     similarity = (unit[first:last] @ unit.T).round(decimals=7).float()
@@ -37,7 +38,8 @@ def nearest(unit: Tensor, k: int, block: tuple[int, int]) -> Tensor:
     room = k - nearer.sum(dim=1, keepdim=True)
     taken = nearer | (tied & (tied.cumsum(dim=1) <= room))
     source, target = (taken & similarity.isfinite()).nonzero(as_tuple=True)
-    return torch.stack([source + first, target], dim=1)
+    nearness = _nearness(similarity[source, target])
+    return torch.stack([source + first, target, nearness], dim=1)
 
 
 class Cells(NamedTuple):
@@ -110,8 +112,7 @@ def _of_cell(cells: Cells, k: int, cell: int) -> Tensor:
         similarity = cells.unit[rows[0] : rows[-1] + 1] @ others.T
         similarity[rows.unsqueeze(1) == place] = -torch.inf
         value, column = similarity.topk(min(k, len(place)))
-        nearness = ((value.double() + 2) * 1e7).round().long()
-        packed = nearness * _ITEMS + cells.row[place[column]]
+        packed = _nearness(value) * _ITEMS + cells.row[place[column]]
         found.append(packed.where(value.isfinite(), -1))
     return F.pad(torch.cat(found), (0, max(0, k - len(place))), value=-1)
 
@@ -134,10 +135,16 @@ def merge(best: Tensor, found: Tensor) -> Tensor:
 
 
 def others(best: Tensor) -> Tensor:
-    """Rows and their others ``[E, 2]``, sorted, of such lists ``[N, k]``."""
+    """As :func:`nearest`, of such lists ``[N, k]``: with shape ``[E, 3]``."""
     row, rank = (best >= 0).nonzero(as_tuple=True)
-    key = (row * _ITEMS + best[row, rank] % _ITEMS).sort().values
-    return torch.stack([key // _ITEMS, key % _ITEMS], dim=1)
+    packed = best[row, rank]
+    key, order = (row * _ITEMS + packed % _ITEMS).sort()
+    return torch.stack([key // _ITEMS, key % _ITEMS, packed[order] // _ITEMS], dim=1)
+
+
+def _nearness(similarity: Tensor) -> Tensor:
+    """Inner products of unit vectors as numbers above 0, to seven decimals."""
+    return ((similarity.double() + 2) * 1e7).round().long()
 
 
 def _divide(unit: Tensor, num_cells: int, seed: int) -> Tensor:

@@ -22,5 +22,5 @@ def run(args: Namespace) -> None:
         )
     encoder = make_encoder(settings, args.vectors)
     say(f"embedding {len(texts):,} different texts of {len(table):,} items")
-    vectors = encoder(texts)
-    print(f"{len(vectors):,} vectors of {vectors.size(1)} channels in {encoder.folder}")
+    new = encoder.fill(texts)
+    print(f"{len(texts):,} vectors in {encoder.folder}, {new:,} of them new")

@@ -14,6 +14,7 @@ from lrdgraph.cli.parser import make_parser
 
 _FAILED, _INTERRUPTED = 2, 130
 _EXPECTED = (ValueError, KeyError, OSError, ImportError)
+_LARGE = "the page 'How large can I go?' tells what to turn on at which size"
 _OTHERS = r"pytorch_lightning|transformers|torch\."  # whose warnings help nobody here
 
 
@@ -50,15 +51,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _is_expected(error: Exception) -> bool:
-    if isinstance(error, _EXPECTED):
+    if isinstance(error, _EXPECTED) or _lacks_memory(error):
         return True
     from lrdgraph.text import EndpointError
 
     return isinstance(error, EndpointError)
 
 
+def _lacks_memory(error: Exception) -> bool:
+    """Whether memory ran out; PyTorch says so in errors of its own."""
+    told = isinstance(error, RuntimeError) and "memory" in str(error)
+    return told or isinstance(error, MemoryError)
+
+
 def _message(error: Exception) -> str:
     """What is said; a KeyError alone would put it into quotes."""
+    if _lacks_memory(error):
+        return f"memory ran out; {_LARGE} ({str(error) or type(error).__name__})"
     return str(error.args[0] if isinstance(error, KeyError) and error.args else error)
 
 

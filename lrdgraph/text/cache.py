@@ -99,22 +99,42 @@ class VectorCache:
         Raises:
             ValueError: if the encoder gives anything but a finite vector per text, or
                 vectors of another size than those in the folder. Nothing of it is kept.
+            MemoryError: if all of them together do not fit in memory. They are kept.
 
         Warns:
             UserWarning: if a shard is damaged; its texts are embedded again.
         """
         if not texts:
             return self.encoder([])
-        fingerprint = self.fingerprint.encode() + b"\0"
-        keys = [sha256(fingerprint + text.encode()).digest() for text in texts]
+        self.fill(texts)
+        return self._gather(self._keys(texts))
+
+    def fill(self, texts: list[str]) -> int:
+        """Embed the texts that are new, and keep their vectors without giving them.
+
+        Memory holds ``chunk_size`` vectors at a time, however many there are.
+
+        Returns:
+            How many different texts were new.
+
+        Raises:
+            ValueError: as when it is called.
+
+        Warns:
+            UserWarning: as when it is called.
+        """
         self._read_new_shards()
         missing = {
             key: text
-            for key, text in zip(keys, texts, strict=True)
+            for key, text in zip(self._keys(texts), texts, strict=True)
             if key not in self._places
         }
         self._embed(missing)
-        return self._gather(keys)
+        return len(missing)
+
+    def _keys(self, texts: list[str]) -> list[bytes]:
+        fingerprint = self.fingerprint.encode() + b"\0"
+        return [sha256(fingerprint + text.encode()).digest() for text in texts]
 
     def _embed(self, missing: dict[bytes, str]) -> None:
         """Embed new texts, chunk by chunk, longest first to keep padding low."""
@@ -133,12 +153,23 @@ class VectorCache:
         for place, key in enumerate(keys):
             name, row = self._places[key]
             rows.setdefault(name, []).append((place, row))
-        gathered = torch.empty(len(keys), self._shards[next(iter(rows))])
+        gathered = self._room(len(keys), self._shards[next(iter(rows))])
         for name, pairs in rows.items():
             place, row = torch.tensor(pairs).T
             with safe_open(self.shard_folder / name, framework="pt") as file:
                 gathered[place] = file.get_tensor("vector")[row]
         return gathered
+
+    def _room(self, number: int, num_channels: int) -> Tensor:
+        try:
+            return torch.empty(number, num_channels)
+        except RuntimeError as error:  # which PyTorch raises in place of a MemoryError
+            size = 4 * number * num_channels / 2**30
+            raise MemoryError(
+                f"{number:,} vectors of {num_channels} channels need {size:.1f} GiB of "
+                f"memory, which are not there; nothing is lost, they are kept in "
+                f"{self.shard_folder}"
+            ) from error
 
     def _keep(self, name: str, keys: list[bytes], num_channels: int) -> None:
         """Remember a shard that is on disk."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
+
+_ROWS = 1 << 16  # that are changed at a time
 
 
 class VectorStep(nn.Module):
@@ -38,7 +41,8 @@ class VectorStep(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """From ``[M, C_in]`` to ``[M, C_out]``, float32; zero rows stay zero.
 
-        Computed in double precision, so that equal rows become zero rather than noise.
+        Computed in double precision, so that equal rows become zero rather than noise,
+        some rows at a time, so that memory holds no other copy of all vectors.
 
         Raises:
             ValueError: If the vectors are of another size.
@@ -48,12 +52,16 @@ class VectorStep(nn.Module):
                 f"vectors need to have shape [M, {self.mean.numel()}], as those that "
                 f"the step was made from (got {list(x.shape)})"
             )
-        filled = x.abs().sum(dim=1) > 0
-        rows = x[filled].double() - self.mean
+        size = self.mean if self.directions is None else self.directions[0]
+        result = torch.empty(len(x), size.numel(), device=x.device)
+        for rows, changed in zip(x.split(_ROWS), result.split(_ROWS), strict=True):
+            changed.copy_(self._change(rows.double()))
+        return result
+
+    def _change(self, x: Tensor) -> Tensor:
+        moved = x - self.mean
         if self.directions is not None:
-            rows = rows @ self.directions
+            moved = moved @ self.directions
         if self.length is not None:
-            rows = nn.functional.normalize(rows) * self.length
-        result = rows.new_zeros(len(x), rows.size(1))
-        result[filled] = rows
-        return result.float()
+            moved = nn.functional.normalize(moved) * self.length
+        return moved * (x != 0).any(dim=1, keepdim=True)

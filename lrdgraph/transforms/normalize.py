@@ -23,13 +23,13 @@ class Normalize(BaseTransform):
 
     def forward(self, data: HeteroData) -> HeteroData:
         """Returns the data with new ``x``, float32; the given data is not changed."""
-        vectors = filled_vectors(data, "Normalize")
-        length = torch.tensor(vectors.size(1) ** 0.25, dtype=torch.double)
-        return take_step(data, VectorStep(mean_of(vectors), length=length))
+        x = item_vectors(data, "Normalize")
+        length = torch.tensor(x.size(1) ** 0.25, dtype=torch.double)
+        return take_step(data, VectorStep(mean_of(x), length=length))
 
 
-def filled_vectors(data: HeteroData, owner: str) -> Tensor:
-    """The vectors of the items that have one, ``[n, C]``, in double precision."""
+def item_vectors(data: HeteroData, owner: str) -> Tensor:
+    """The vectors of the items, ``[N, C]``."""
     x = data["item"].get("x")
     if not isinstance(x, Tensor) or x.dim() != 2:
         got = list(x.shape) if isinstance(x, Tensor) else type(x).__name__
@@ -37,12 +37,13 @@ def filled_vectors(data: HeteroData, owner: str) -> Tensor:
             f"'{owner}' needs vectors [N, C] in data['item'].x (got {got}); "
             f"'EmbedText' and 'SetVectors' make them"
         )
-    return x[x.abs().sum(dim=1) > 0].double()
+    return x
 
 
-def mean_of(vectors: Tensor) -> Tensor:
-    """Mean of vectors ``[n, C]``, zero without any."""
-    return vectors.sum(dim=0) / max(len(vectors), 1)
+def mean_of(x: Tensor) -> Tensor:
+    """Mean of the rows of ``x [N, C]`` that are not zero, in double precision."""
+    filled = (x != 0).any(dim=1).sum()
+    return x.sum(dim=0, dtype=torch.double) / filled.clamp(min=1)
 
 
 def take_step(data: HeteroData, step: VectorStep) -> HeteroData:

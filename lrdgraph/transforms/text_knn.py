@@ -15,7 +15,6 @@ from lrdgraph.text.vectors import check_vectors
 
 _ROWS = 256  # of the similarity matrix in memory at a time
 _CELLS = 128  # searched for at a time
-_BLOCK = 1 << 12  # pairs whose cosines are taken at a time
 
 
 class TextKNN(BaseTransform):
@@ -33,7 +32,8 @@ class TextKNN(BaseTransform):
     ``num_partitions`` the items are sorted into cells of some 64 that are near to each
     other, so many times anew, and those of a cell are compared with those of the eight
     cells nearest to it alone. That takes ``O(num_partitions N C)``, apart from the
-    sorting (see :mod:`lrdgraph.search`); of equally near items, any may be taken.
+    sorting (see :mod:`lrdgraph.search`); of equally near items, any may be taken, and
+    an item has fewer than ``k`` neighbours where the cells hold fewer.
 
     Args:
         k: Number of neighbours (default: 20).
@@ -73,19 +73,20 @@ class TextKNN(BaseTransform):
             )
         x = check_vectors(items.x, items.id, owner)
         filled = x.abs().sum(dim=1).nonzero().flatten()
-        pairs = filled[self._pairs(x[filled])]
+        source, target, nearness = self._found(x[filled])
+        pairs = filled[torch.stack([source, target])]
         if self.max_in_degree is not None:
-            pairs = _thin_out(pairs, x, self.max_in_degree)
+            pairs = _thin_out(pairs, nearness, self.max_in_degree)
         data["item", "text_knn", "item"].edge_index = pairs
         return data
 
-    def _pairs(self, x: Tensor) -> Tensor:
-        """Each row with its nearest other ones, ``[2, E]``."""
+    def _found(self, x: Tensor) -> Tensor:
+        """Each row with its nearest other ones and their nearness, ``[3, E]``."""
         if self.num_partitions is not None and len(x) > 1:
             return self._approximate(normalize(x, eps=0.0).float())
         search = partial(nearest, normalize(x.double(), eps=0.0), self.k)
         found = self._map(search, _blocks(len(x), _ROWS))
-        return torch.cat([torch.empty(0, 2, dtype=torch.long), *found]).T.contiguous()
+        return torch.cat([torch.empty(0, 3, dtype=torch.long), *found]).T
 
     def _approximate(self, unit: Tensor) -> Tensor:
         best = torch.full((len(unit), self.k), -1)
@@ -97,7 +98,7 @@ class TextKNN(BaseTransform):
             for (first, last), part in zip(blocks, found, strict=True):
                 rows = cells.row[cells.start[first] : cells.start[last]]
                 best[rows] = merge(best[rows], part)
-        return others(best).T.contiguous()
+        return others(best).T
 
     def _map(
         self, search: Callable[[tuple[int, int]], Tensor], blocks: list[tuple[int, int]]
@@ -120,13 +121,9 @@ def _blocks(number: int, size: int) -> list[tuple[int, int]]:
     return [(start, min(start + size, number)) for start in first]
 
 
-def _thin_out(pairs: Tensor, x: Tensor, most: int) -> Tensor:
+def _thin_out(pairs: Tensor, nearness: Tensor, most: int) -> Tensor:
     """The pairs without those of a target beyond its ``most`` nearest sources."""
-    parts = [p.split(_BLOCK) for p in pairs]
-    cosine = torch.cat(
-        [torch.cosine_similarity(x[i], x[j]) for i, j in zip(*parts, strict=True)]
-    )
-    nearest_first = cosine.argsort(descending=True, stable=True)
+    nearest_first = nearness.argsort(descending=True, stable=True)
     by_target = nearest_first[pairs[1, nearest_first].argsort(stable=True)]
     target = pairs[1, by_target]
     rank = torch.arange(len(target)) - torch.searchsorted(target, target)

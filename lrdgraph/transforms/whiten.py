@@ -6,7 +6,7 @@ from torch_geometric.data import HeteroData
 from torch_geometric.transforms import BaseTransform
 
 from lrdgraph.text.vector_step import VectorStep
-from lrdgraph.transforms.normalize import filled_vectors, mean_of, take_step
+from lrdgraph.transforms.normalize import item_vectors, mean_of, take_step
 
 LEAST_VARIANCE = 1e-10
 """Share of the largest variance below which a direction counts as constant."""
@@ -41,8 +41,8 @@ class Whiten(BaseTransform):
 
     def forward(self, data: HeteroData) -> HeteroData:
         """Returns the data with new ``x``, float32; the given data is not changed."""
-        vectors = filled_vectors(data, "Whiten")
-        mean = mean_of(vectors)
+        x = item_vectors(data, "Whiten")
+        mean, vectors = mean_of(x), x[(x != 0).any(dim=1)].double()
         variance, directions = _principal_directions(vectors - mean)
         num_channels = self.num_channels or max(len(variance), 1)
         if len(variance) < num_channels:

@@ -20,10 +20,10 @@ def test_embed_keeps_vectors_and_embeds_nothing_twice(folder, tmp_path, run):
     code, out, _ = run(*embed)
     assert code == 0
     titles = pd.read_csv(folder / "items.csv").title.nunique()
-    assert out.startswith(f"{titles} vectors of 32 channels in {tmp_path}")
+    assert out == f"{titles} vectors in {tmp_path}, {titles} of them new\n"
     shards = set(tmp_path.rglob("*.safetensors"))
     assert len(shards) == 1
-    assert run(*embed).out == out
+    assert run(*embed).out == f"{titles} vectors in {tmp_path}, 0 of them new\n"
     assert set(tmp_path.rglob("*.safetensors")) == shards
 
 
@@ -34,7 +34,8 @@ def test_embed_with_the_packaged_model(folder, tmp_path, run, monkeypatch):
     pd.read_csv(folder / "items.csv").head(3).to_csv(items, index=False)
     code, out, _ = run("embed", items)
     assert code == 0
-    assert out == f"3 vectors of 384 channels in {tmp_path / 'lrdgraph/vectors'}\n"
+    cache = tmp_path / "lrdgraph/vectors"
+    assert out == f"3 vectors in {cache}, 3 of them new\n"
 
 
 def test_embed_needs_texts(tmp_path, run):

@@ -7,7 +7,9 @@ from importlib import import_module
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from lrdgraph import __version__
 from lrdgraph.cli import main, parser, texts
@@ -119,6 +121,16 @@ def test_wrong_files_are_told_in_a_line(argv, said, run, monkeypatch):
 def test_traceback_is_there_when_asked_for(run):
     with pytest.raises(FileNotFoundError, match="no file"):
         run("embed", "no.csv", "--encoder", "hash", "--traceback")
+
+
+@pytest.mark.parametrize("take", [torch.empty, np.empty, bytearray])
+def test_memory_that_runs_out_is_told_in_a_line(run, monkeypatch, take):
+    command = import_module("lrdgraph.cli.embed")
+    monkeypatch.setattr(command, "run", lambda args: take(2**50))
+    code, _, err = run("embed", "items.csv")
+    assert code == 2
+    assert err.startswith("lrdgraph: error: memory ran out; the page 'How large can I")
+    assert err.count("\n") == 1
 
 
 def test_bugs_keep_their_traceback(run, monkeypatch):
