@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
@@ -201,6 +201,7 @@ def make_trainer(
     monitor: str = MONITOR,
     average: bool = True,
     progress: bool = True,
+    precision: Literal["32-true", "bf16-mixed"] = "32-true",
     devices: int = 1,
     num_nodes: int = 1,
 ) -> Trainer:
@@ -216,6 +217,8 @@ def make_trainer(
         monitor: That figure.
         average: Whether to keep a :class:`~lrdgraph.averaging.WeightAverage`.
         progress: Whether to show a progress bar.
+        precision: ``'bf16-mixed'`` encodes histories and texts in half precision; the
+            graph, scores and losses stay in single precision.
         devices: Number of GPUs, or of processes where there is none. A batch is that of
             each: ``batch_size=64`` on four is 256 on one.
         num_nodes: Number of machines with so many devices each, started as Lightning's
@@ -239,6 +242,7 @@ def make_trainer(
         # ``save_last`` would only write the epochs that are better.
         callbacks=[*[WeightAverage()] * average, RandomState(), stopping, best, last],
         plugins=[WholeCheckpoints()],
+        precision=precision,
         devices=devices,
         num_nodes=num_nodes,
         strategy="ddp_find_unused_parameters_true" if several else "auto",

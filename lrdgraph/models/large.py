@@ -32,6 +32,7 @@ from lrdgraph.models.sampled import (
     draw_common,
     sampled_cross_entropy,
 )
+from lrdgraph.nn.precision import in_single_precision
 from lrdgraph.ragged import relabel
 from lrdgraph.typing import Batch, PairDraw, Rows
 
@@ -87,6 +88,7 @@ def next_item_loss(
     return loss / max(len(rate), 1), states, found
 
 
+@in_single_precision
 def _scores(
     users: Tensor, rows: Rows, states: Tensor, bias: Tensor, place: list[Tensor]
 ) -> tuple[Tensor, Tensor, Tensor]:

@@ -17,6 +17,7 @@ from lrdgraph.models.sampled import Asked, Common, Reach
 from lrdgraph.models.sasrec import SASRec
 from lrdgraph.nn.conv.typed_mean import EDGES, FrozenTypedMean
 from lrdgraph.nn.frozen_convs import FrozenConvs
+from lrdgraph.nn.precision import in_single_precision
 from lrdgraph.nn.scoring import (
     Messages,
     Paths,
@@ -207,6 +208,7 @@ class LRDRec(SASRec):
         near = -(-(self.num_negatives or 0) // large.NEAR)
         return sampled.reach(self.graph, asked, common, near)
 
+    @in_single_precision
     def with_messages(
         self, own: Tensor, near: Tensor, asked: Asked, reach: Reach | None
     ) -> tuple[Tensor, Tensor]:

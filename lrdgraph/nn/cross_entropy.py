@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from lrdgraph.nn.precision import in_single_precision
 from lrdgraph.nn.scoring import Messages
 
 CHUNK = 2**19
@@ -16,6 +17,7 @@ CHUNK_ON_GPU = 2**26
 """The same on a GPU, 256 MiB: what costs there is to launch many small products."""
 
 
+@in_single_precision
 def catalogue_cross_entropy(
     users: Tensor,
     states: Tensor,

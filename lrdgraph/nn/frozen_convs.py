@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lrdgraph.nn.conv.soft_rgcn_conv import SoftRGCNConv
 from lrdgraph.nn.conv.typed_mean import FrozenTypedMean
+from lrdgraph.nn.precision import in_single_precision
 
 
 class FrozenConvs(nn.ModuleList):
@@ -41,6 +42,7 @@ class FrozenConvs(nn.ModuleList):
     def _convs(self) -> list[SoftRGCNConv]:
         return [conv for conv in self if isinstance(conv, SoftRGCNConv)]
 
+    @in_single_precision
     def forward(
         self, states: Tensor, type_edges: Callable[[], FrozenTypedMean]
     ) -> Tensor:
@@ -58,6 +60,7 @@ class FrozenConvs(nn.ModuleList):
             states = states + F.gelu(conv.frozen(states, mean))
         return states
 
+    @in_single_precision
     def some(
         self,
         states: Tensor,

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lrdgraph.nn.precision import in_single_precision
 from lrdgraph.ragged import ragged_arange
 from lrdgraph.typing import Rows, TypedEdges
 
@@ -38,6 +39,7 @@ class Messages(NamedTuple):
     value: Tensor
 
 
+@in_single_precision
 def inner_products(bias: Tensor, users: Tensor, items: Tensor) -> Tensor:
     """Each user's products with all items, ``[B, W]``, of which the first ``N`` count.
 
@@ -117,6 +119,7 @@ class RelationalScorer(nn.Module):
         kept = torch.exp(-F.softplus(self.decay))
         return F.softplus(self.strength).unsqueeze(-1) * kept
 
+    @in_single_precision
     def forward(self, paths: Paths, edges: TypedEdges, degree: Tensor) -> Messages:
         """Send messages along all edges of all paths.
 

@@ -52,7 +52,8 @@ class HistoryEncoder(nn.Module, ABC):
         encoded = torch.zeros_like(states)
         for part in _groups(mask):
             when = None if time is None else time[part]
-            encoded[part] = self.encode(states[part], mask[part], when)
+            found = self.encode(states[part], mask[part], when)
+            encoded[part] = found.to(encoded.dtype)  # which differ under autocast
         return encoded * mask.unsqueeze(-1)
 
     def last(self, states: Tensor, mask: Tensor, time: Tensor | None = None) -> Tensor:
@@ -64,7 +65,8 @@ class HistoryEncoder(nn.Module, ABC):
         for part in _groups(mask, NUM_GROUPS // 2):  # there is less to save
             when = None if time is None else time[part]
             rows = part[0].squeeze(1)
-            encoded[rows] = self.encode_last(states[part], mask[part], when)
+            found = self.encode_last(states[part], mask[part], when)
+            encoded[rows] = found.to(encoded.dtype)
         return encoded * mask[:, -1:]
 
     @abstractmethod
