@@ -23,8 +23,8 @@ on Beauty, where that takes hours, Office's. The rest is each library's own:
 - the peer trains with Adam, and ranks with the last weights; ours with AdamW, and with
   the running average of its weights, as ``lrdgraph.tasks.fit`` does;
 - the peer trains on the last ``max_length + 1`` purchases of a shopper, ours on all;
-- the peer's feed-forward layers are as wide as the model, as in the paper, those of
-  ours four times as wide; ours has a bias for each item;
+- the peer normalises queries alone before attention, and has ReLU; ours normalises
+  keys and values, too, and has GELU and a bias for each item;
 - the peer scores and encodes padding, too, and leaves it out of the loss; ours leaves
   out what the history holds, too, as a ranking does;
 - the peer cannot recommend what nobody bought in training;

@@ -9,7 +9,8 @@ class CausalTransformer(HistoryEncoder):
     r"""A pre-norm Transformer in which a slot sees itself and earlier ones.
 
     The encoder of `"Self-Attentive Sequential Recommendation"
-    <https://arxiv.org/abs/1808.09781>`_, which has post-norm layers.
+    <https://arxiv.org/abs/1808.09781>`_, which has post-norm layers and ReLU. As there,
+    feed-forward layers are as wide as states.
 
     Args:
         channels: Size of item and user states.
@@ -34,7 +35,7 @@ class CausalTransformer(HistoryEncoder):
         layer = nn.TransformerEncoderLayer(
             channels,
             num_heads,
-            dim_feedforward=4 * channels,
+            dim_feedforward=channels,
             dropout=dropout,
             activation="gelu",
             batch_first=True,
