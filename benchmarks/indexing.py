@@ -104,7 +104,7 @@ def one_by_one(
     return found, np.array(taken)
 
 
-def measure(num_items: int, num_probes: int) -> dict:
+def measure(num_items: int, num_probes: int, num_candidates: int) -> dict:
     """Seconds, memory, and what the index finds."""
     torch.manual_seed(0)
     graph, asked = invent(num_items), histories(num_items)
@@ -113,7 +113,7 @@ def measure(num_items: int, num_probes: int) -> dict:
         model.id.weight.copy_(0.15 * alike(num_items, 64, 0.7))
         model.bias.normal_(0, 0.5)
     start = time.perf_counter()
-    index = ItemIndex(model, num_probes)
+    index = ItemIndex(model, num_probes, num_candidates)
     seconds = {"states and index": time.perf_counter() - start}
     found, taken = one_by_one(model, asked, index=index)
     seconds["one by index"] = np.median(taken)
@@ -138,12 +138,15 @@ def measure(num_items: int, num_probes: int) -> dict:
 def table(rows: list[dict]) -> str:
     """A row a size."""
     phases = list(rows[0]["seconds"])
-    lines = [["items", "pairs", "probes", *phases, "recall@10", "peak MiB"]]
+    lines = [
+        ["items", "pairs", "probes", "candidates", *phases, "recall@10", "peak MiB"]
+    ]
     lines.append(["---"] * len(lines[0]))
     for row in rows:
         config = row["config"]
         cells = [f"{row['seconds'][phase]:.3g}" for phase in phases]
-        sizes = [config["num_items"], row["pairs"], config["num_probes"]]
+        asked = config["num_probes"], config["num_candidates"]
+        sizes = [config["num_items"], row["pairs"], *asked]
         recall = f"{row['metrics']['recall@10']:.3f}"
         lines.append([*map(str, sizes), *cells, recall, str(row["peak_mib"])])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -156,12 +159,17 @@ def main() -> None:
     )
     sizes = [10_000, 100_000, 1_000_000]
     parser.add_argument("--sizes", nargs="+", type=int, default=sizes)
-    parser.add_argument("--num-probes", type=int, default=64)
+    parser.add_argument("--num-probes", type=int, default=1024)
+    parser.add_argument("--num-candidates", type=int, default=1000)
     parser.add_argument("--out", type=Path, help="JSON to write (and to resume from)")
     args = parser.parse_args()
     results = Results(args.out, table)
     for num_items in args.sizes:
-        config = {"num_items": num_items, "num_probes": args.num_probes}
+        config = {
+            "num_items": num_items,
+            "num_probes": args.num_probes,
+            "num_candidates": args.num_candidates,
+        }
         if results.lacks({"config": config}):
             results.add({"config": config} | measure(**config))
 

@@ -48,8 +48,11 @@ OPTIONS = [
 
 
 @pytest.mark.parametrize("options", OPTIONS)
-def test_with_all_cells_it_is_the_whole_catalogue(model, histories, options):
-    index = ItemIndex(model, num_probes=10_000)
+@pytest.mark.parametrize("num_candidates", [380, 384])
+def test_with_all_cells_it_is_the_whole_catalogue(
+    model, histories, options, num_candidates
+):
+    index = ItemIndex(model, 10_000, num_candidates)
     for history in histories.values():
         found = model.recommend(history, index=index, **options)
         whole = model.recommend(history, **options)
@@ -64,7 +67,7 @@ def test_with_all_cells_it_is_the_whole_catalogue(model, histories, options):
 
 
 def test_all_at_once_as_one_by_one(model, histories):
-    index = ItemIndex(model, num_probes=2)
+    index = ItemIndex(model, num_probes=2, num_candidates=8)
     table = model.recommend_all(histories, 5, index=index, progress=False)
     for user, rows in table.groupby("user", sort=False):
         alone = model.recommend(histories[user], 5, index=index)
@@ -73,7 +76,7 @@ def test_all_at_once_as_one_by_one(model, histories):
 
 def test_what_is_in_fashion_counts(histories):
     model = make(True)
-    index = ItemIndex(model, num_probes=10_000)
+    index = ItemIndex(model, num_candidates=300)
     for history in histories.values():
         found = model.recommend(history, index=index)
         assert [o.item for o in found] == [o.item for o in model.recommend(history)]
@@ -82,7 +85,7 @@ def test_what_is_in_fashion_counts(histories):
 def test_neighbours_of_the_history_are_never_missed(model, histories):
     """Whatever has an edge from the history is there with its exact score."""
     slots = torch.tensor([[5, 17, 200, 380]])
-    score, item = ItemIndex(model, num_probes=1).candidates(slots, 1)
+    score, item = ItemIndex(model, num_probes=1, num_candidates=1).candidates(slots, 1)
     _, edge_id = model.graph.edges_from(slots[0])
     near = model.graph.edge_index[1, edge_id]
     assert set(near.tolist()) <= set(item[0].tolist())
@@ -90,10 +93,10 @@ def test_neighbours_of_the_history_are_never_missed(model, histories):
     assert torch.allclose(score[0], whole[item[0]], atol=1e-4)
 
 
-def test_more_cells_miss_less(model, histories):
+def test_more_cells_and_candidates_miss_less(model, histories):
     missed = []
-    for num_probes in (1, 4, 1000):
-        index = ItemIndex(model, num_probes)
+    for num_probes, num_candidates in ((1, 10), (4, 20), (1000, 300)):
+        index = ItemIndex(model, num_probes, num_candidates)
         pairs = [
             (model.recommend(history), model.recommend(history, index=index))
             for history in histories.values()
@@ -106,8 +109,9 @@ def test_more_cells_miss_less(model, histories):
 
 
 def test_what_is_wrong_is_said(model):
-    message = "'num_probes' needs to be a positive integer in 'ItemIndex' (got 0)"
-    with pytest.raises(ValueError, match=re.escape(message)):
-        ItemIndex(model, 0)
+    for name in ("num_probes", "num_candidates"):
+        message = f"{name!r} needs to be a positive integer in 'ItemIndex' (got 0)"
+        with pytest.raises(ValueError, match=re.escape(message)):
+            ItemIndex(model, **{name: 0})
     with pytest.raises(ValueError, match="'index' needs to be that of the model"):
         make().recommend([], index=ItemIndex(model))
