@@ -1,8 +1,8 @@
 """What the approximations for large catalogues cost where one could do without.
 
     python benchmarks/approximations.py --dataset beauty --root DIR --num-negatives \
-        --index-probes --out benchmarks/results/approximations.json
-    python benchmarks/approximations.py --num-partitions --index-probes \
+        --index-candidates --out benchmarks/results/approximations.json
+    python benchmarks/approximations.py --num-partitions --index-candidates \
         --out benchmarks/results/approximations.json
 
 Of the neighbours by text that an exact search finds, the share that the approximate one
@@ -78,10 +78,10 @@ def best(model: LRDRec, data: HeteroData, index: ItemIndex | None) -> set[tuple]
     return set(zip(table["user"], table["item"], strict=True))
 
 
-def ranked(model: LRDRec, data: HeteroData, num_probes: int) -> dict[str, float]:
+def ranked(model: LRDRec, data: HeteroData, num_candidates: int) -> dict[str, float]:
     """Share of the exact best items that an index finds."""
     exact = best(model, data, None)
-    found = best(model, data, ItemIndex(model, num_probes))
+    found = best(model, data, ItemIndex(model, num_candidates=num_candidates))
     return {"recall": len(exact & found) / len(exact)}
 
 
@@ -106,7 +106,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--num-partitions", nargs="*", type=int, default=[2, 4, 8, 16, 32]
     )
-    parser.add_argument("--index-probes", nargs="*", type=int, default=[4, 8, 16, 32])
+    parser.add_argument(
+        "--index-candidates", nargs="*", type=int, default=[50, 100, 200, 400]
+    )
     parser.add_argument("--num-negatives", nargs="*", type=int, default=[0, 960, 240])
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--cache", default="data/vectors", help="folder of vectors")
@@ -122,9 +124,9 @@ def main() -> None:
     results = Results(args.out, table)
     data = load(args.dataset, args.root, args.cache)
     exact = neighbours(data, None) if args.num_partitions else None
-    model = train(data, 0, args.epochs)[1].model if args.index_probes else None
+    model = train(data, 0, args.epochs)[1].model if args.index_candidates else None
     asked = [{"num_partitions": n} for n in args.num_partitions]
-    asked += [{"index_probes": n} for n in args.index_probes]
+    asked += [{"index_candidates": n} for n in args.index_candidates]
     asked += [{"num_negatives": n} for n in args.num_negatives]
     for config in asked:
         row = {"dataset": args.dataset, "split_hash": data.split_hash, "config": config}
@@ -133,7 +135,7 @@ def main() -> None:
         [(name, number)] = config.items()
         if name == "num_partitions":
             found = recall(data, number, exact)
-        elif name == "index_probes":
+        elif name == "index_candidates":
             found = ranked(model, data, number)
         else:
             found = validate(data, number, args.epochs)
