@@ -139,7 +139,8 @@ class NextItem(LightningModule):
         """Tell what concerns all rankings together."""
         if self._breadth is not None:
             found, self._breadth = self._breadth.compute(), None
-            self.log_dict({f"test/{name}": value for name, value in found.items()})
+            named = {f"test/{name}": value for name, value in found.items()}
+            self.log_dict(named, sync_dist=True)  # all processes have the same
 
     def on_validation_epoch_end(self) -> None:
         """Look at discovery after an epoch of training."""
