@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from lrdgraph.cli.parser import make_parser
 _FAILED, _INTERRUPTED = 2, 130
 _EXPECTED = (ValueError, KeyError, OSError, ImportError)
 _LARGE = "the page 'How large can I go?' tells what to turn on at which size"
+_NO_MEMORY = re.compile("(can't allocate|not enough|out of) memory")
 _OTHERS = r"pytorch_lightning|transformers|torch\."  # whose warnings help nobody here
 
 
@@ -60,8 +62,8 @@ def _is_expected(error: Exception) -> bool:
 
 def _lacks_memory(error: Exception) -> bool:
     """Whether memory ran out; PyTorch says so in errors of its own."""
-    told = isinstance(error, RuntimeError) and "memory" in str(error)
-    return told or isinstance(error, MemoryError)
+    told = isinstance(error, RuntimeError) and _NO_MEMORY.search(str(error))
+    return bool(told) or isinstance(error, MemoryError)
 
 
 def _message(error: Exception) -> str:

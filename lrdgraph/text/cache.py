@@ -106,8 +106,9 @@ class VectorCache:
         """
         if not texts:
             return self.encoder([])
-        self.fill(texts)
-        return self._gather(self._keys(texts))
+        keys = self._keys(texts)
+        self._fill(keys, texts)
+        return self._gather(keys)
 
     def fill(self, texts: list[str]) -> int:
         """Embed the texts that are new, and keep their vectors without giving them.
@@ -123,10 +124,13 @@ class VectorCache:
         Warns:
             UserWarning: as when it is called.
         """
+        return self._fill(self._keys(texts), texts)
+
+    def _fill(self, keys: list[bytes], texts: list[str]) -> int:
         self._read_new_shards()
         missing = {
             key: text
-            for key, text in zip(self._keys(texts), texts, strict=True)
+            for key, text in zip(keys, texts, strict=True)
             if key not in self._places
         }
         self._embed(missing)
