@@ -2,6 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import settings
 from torch_geometric.data import HeteroData
 
@@ -13,6 +14,11 @@ os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 # How long an example takes is no property of the code on a busy machine.
 settings.register_profile("any machine", deadline=None, max_examples=50)
 settings.load_profile("any machine")
+
+
+def pytest_runtest_setup() -> None:
+    """What a test draws does not hang on which ones ran before it in its process."""
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

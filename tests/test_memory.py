@@ -18,7 +18,7 @@ if not STATUS.exists():
 
 MIB = 2**20
 CHANNELS = 2048
-TEXTS = [f"text {number}" for number in range(2**14)]  # whose vectors take 128 MiB
+TEXTS = [f"text {number}" for number in range(2**15)]  # whose vectors take 256 MiB
 
 
 @contextmanager
@@ -49,9 +49,9 @@ class Counting:
 
 def test_vectors_are_kept_that_do_not_fit_in_memory(tmp_path: Path) -> None:
     encoder = Counting()
-    with room_for(80 * MIB):
+    with room_for(160 * MIB):
         assert VectorCache(encoder, tmp_path).fill(TEXTS) == len(TEXTS)
-        with pytest.raises(MemoryError, match=r"need 0\.1 GiB .* nothing is lost"):
+        with pytest.raises(MemoryError, match=r"need 0\.2 GiB .* nothing is lost"):
             VectorCache(encoder, tmp_path)(TEXTS)
         some = VectorCache(encoder, tmp_path)(TEXTS[5:7])
     assert some[:, 0].tolist() == [5, 6]

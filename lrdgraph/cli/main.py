@@ -16,7 +16,7 @@ from lrdgraph.cli.parser import make_parser
 _FAILED, _INTERRUPTED = 2, 130
 _EXPECTED = (ValueError, KeyError, OSError, ImportError)
 _LARGE = "the page 'How large can I go?' tells what to turn on at which size"
-_NO_MEMORY = re.compile("(can't allocate|not enough|out of) memory")
+_NO_MEMORY = re.compile("(?i)((can't|cannot) allocate|not enough|out of) memory")
 _OTHERS = r"pytorch_lightning|transformers|torch\."  # whose warnings help nobody here
 
 

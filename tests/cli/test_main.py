@@ -123,7 +123,12 @@ def test_traceback_is_there_when_asked_for(run):
         run("embed", "no.csv", "--encoder", "hash", "--traceback")
 
 
-@pytest.mark.parametrize("take", [torch.empty, np.empty, bytearray])
+def map_file(size: int) -> None:
+    """What PyTorch says of a file that cannot be mapped, word for word."""
+    raise RuntimeError(f"unable to mmap {size} bytes from f: Cannot allocate memory (12)")
+
+
+@pytest.mark.parametrize("take", [torch.empty, np.empty, bytearray, map_file])
 def test_memory_that_runs_out_is_told_in_a_line(run, monkeypatch, take):
     command = import_module("lrdgraph.cli.embed")
     monkeypatch.setattr(command, "run", lambda args: take(2**50))
