@@ -125,7 +125,8 @@ def test_traceback_is_there_when_asked_for(run):
 
 def map_file(size: int) -> None:
     """What PyTorch says of a file that cannot be mapped, word for word."""
-    raise RuntimeError(f"unable to mmap {size} bytes from f: Cannot allocate memory (12)")
+    said = f"unable to mmap {size} bytes from f: Cannot allocate memory (12)"
+    raise RuntimeError(said)
 
 
 @pytest.mark.parametrize("take", [torch.empty, np.empty, bytearray, map_file])
