@@ -19,6 +19,7 @@ Evaluation and recommendation rank the whole catalogue, as ever.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -32,6 +33,7 @@ from lrdgraph.models.sampled import (
     draw_common,
     sampled_cross_entropy,
 )
+from lrdgraph.nn.cross_entropy import score_log_sum_exp
 from lrdgraph.nn.precision import in_single_precision
 from lrdgraph.ragged import relabel
 from lrdgraph.typing import Batch, PairDraw, Rows
@@ -78,10 +80,12 @@ def next_item_loss(
     item, place = relabel(model.num_items, *index)
     states, bias = model.item_states(item), model.item_bias()[item]
     users = model.user_states(states, place[0], batch["history_time"])
-    own, of_common, of_near = _scores(users, asked.rows, states, bias, place[1:4])
+    own, of_near = _scores(users, asked.rows, states, bias, place[1], place[3])
     own, of_near = model.with_messages(own, of_near, asked, reach)
-    of_common = of_common.masked_fill(_no_candidate(asked, common, reach), _NEVER)
     of_near = of_near.masked_fill(_seen(asked, near), _NEVER)
+    user = users[asked.rows.batch, asked.rows.slot]
+    no_candidates = _no_candidates(asked, common, reach)
+    of_common = score_log_sum_exp(user, states[place[2]], bias[place[2]], no_candidates)
     rate = torch.ones_like(own) if reach is None else reach.rate[asked.rows.batch]
     loss = sampled_cross_entropy(own, of_common, of_near, common.rate, rate)
     found = pairs and pairs._replace(edge_index=place[4], negatives=place[5])
@@ -90,39 +94,47 @@ def next_item_loss(
 
 @in_single_precision
 def _scores(
-    users: Tensor, rows: Rows, states: Tensor, bias: Tensor, place: list[Tensor]
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Scores of targets ``[P]``, common items ``[P, S]`` and those near ``[P, M]``."""
-    target, common, near = place
+    users: Tensor,
+    rows: Rows,
+    states: Tensor,
+    bias: Tensor,
+    target: Tensor,
+    near: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Scores of what each row bought next ``[P]``, and of what is near ``[P, M]``."""
     next_to = F.embedding(near, F.pad(states, (0, 0, 0, 1)))  # [B, M, C]
     of_near = users @ next_to.mT + F.pad(bias, (0, 1))[near].unsqueeze(1)  # [B, L, M]
     user = users[rows.batch, rows.slot]
     own = (user * states.index_select(0, target)).sum(1) + bias[target]
-    of_common = torch.addmm(bias[common], user, states.index_select(0, common).t())
-    return own, of_common, of_near[rows.batch, rows.slot]
+    return own, of_near[rows.batch, rows.slot]
 
 
-def _no_candidate(asked: Asked, common: Common, reach: Reach | None) -> Tensor:
-    """Which common items a row is not compared with, ``[P, S]``.
+def _no_candidates(
+    asked: Asked, common: Common, reach: Reach | None
+) -> Callable[[slice], Tensor]:
+    """Which common items some rows are not compared with, ``[rows, S]``.
 
-    Those that its history holds, its own target, and what is near its history.
+    Those that the row's history holds, its own target, and what is near its history.
     """
     history, rows, target, num_items = asked
-    length = history.size(1)
     window, slot = (history < num_items).nonzero(as_tuple=True)
     column = common.column[history[window, slot]]
     known = column >= 0
     size = (len(history), len(common.item))
-    first = torch.full(size, length, device=column.device).flatten()
+    first = torch.full(size, history.size(1), device=column.device).flatten()
     cell = (window * len(common.item) + column)[known]
     first = first.scatter_reduce(0, cell, slot[known], "amin").view(size)
     if reach is not None:
         first = first.masked_fill(reach.excluded, -1)
-    first = first.short().index_select(0, rows.batch)  # [P, S], the largest of a step
-    out = first <= rows.slot.short().unsqueeze(1)
-    column = common.column[target]
-    out[(column >= 0).nonzero().squeeze(-1), column[column >= 0]] = True
-    return out
+    first, wanted = first.short(), common.column[target]
+
+    def of(part: slice) -> Tensor:
+        out = first[rows.batch[part]] <= rows.slot[part].short().unsqueeze(1)
+        column = wanted[part]
+        out[(column >= 0).nonzero().squeeze(-1), column[column >= 0]] = True
+        return out
+
+    return of
 
 
 def _seen(asked: Asked, near: Tensor) -> Tensor:

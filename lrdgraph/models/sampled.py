@@ -212,14 +212,15 @@ def sampled_cross_entropy(
 
     Args:
         own: Score of the item that is to win each row, with shape ``[P]``.
-        common: Scores of the common items, minus infinity where one is no candidate of
-            a row or belongs to the other stratum, ``[P, S]``.
-        near: Scores of items next to each row's history, in the same way, ``[P, M]``.
+        common: Log-sum-exp of the scores of the common items that are candidates of a
+            row and not next to its history, ``[P]``.
+        near: Scores of items next to each row's history, minus infinity where one is
+            no candidate, ``[P, M]``.
         rate: Probability of a common item to be drawn.
         near_rate: That of the items next to each row's history, ``[P]``.
     """
     rate_of_common = torch.tensor(rate, device=own.device).log()
-    rest = [common - rate_of_common, near - near_rate.log().unsqueeze(1)]
-    logits = torch.cat([own.unsqueeze(1), *rest], dim=1)
+    both = torch.stack([own, common - rate_of_common], dim=1)
+    logits = torch.cat([both, near - near_rate.log().unsqueeze(1)], dim=1)
     first = torch.zeros(len(own), dtype=torch.long, device=own.device)
     return F.cross_entropy(logits, first, reduction="sum")

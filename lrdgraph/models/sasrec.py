@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from lrdgraph.models import large
 from lrdgraph.models.sampled import Asked, Common, Reach
 from lrdgraph.nn.cross_entropy import catalogue_cross_entropy
+from lrdgraph.nn.dropout import Dropout
 from lrdgraph.nn.encoder import make_encoder
 from lrdgraph.nn.scoring import (
     Messages,
@@ -86,7 +87,7 @@ class SASRec(nn.Module):
             self.text = nn.Sequential(
                 nn.Linear(x.size(1), 2 * hidden_channels),
                 nn.GELU(),
-                nn.Dropout(dropout),
+                Dropout(dropout),
                 nn.Linear(2 * hidden_channels, hidden_channels),
             )
 

@@ -1,12 +1,13 @@
-"""Cross-entropy over the whole catalogue, without ever holding all scores."""
+"""Cross-entropy over many items, without ever holding all scores."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.utils.checkpoint import checkpoint
 
 from lrdgraph.nn.precision import in_single_precision
 from lrdgraph.nn.scoring import Messages
@@ -15,6 +16,8 @@ CHUNK = 2**19
 """Scores held at once: 2 MiB, which stay in a processor's cache."""
 CHUNK_ON_GPU = 2**26
 """The same on a GPU, 256 MiB: what costs there is to launch many small products."""
+
+_NEVER = -1e4  # a score that has no share in a softmax; minus infinity has no gradient
 
 
 @in_single_precision
@@ -48,10 +51,56 @@ def catalogue_cross_entropy(
     return loss
 
 
+@in_single_precision
+def score_log_sum_exp(
+    users: Tensor,
+    states: Tensor,
+    bias: Tensor,
+    left_out: Callable[[slice], Tensor],
+) -> Tensor:
+    r"""Row by row, :math:`\log \sum_j \exp(z^\top h_j + b_j)` over items not left out.
+
+    A few rows at a time are scored, and once more for the gradient, which takes less
+    time than to keep their scores would, and no memory.
+
+    Args:
+        users: User states ``z``, with shape ``[P, C]``.
+        states: Item states ``h``, with shape ``[S, C]``.
+        bias: Item biases ``b``, with shape ``[S]``.
+        left_out: Which items some rows leave out, ``[rows, S]``.
+
+    Returns:
+        Sums with shape ``[P]``; where all items are left out, below -9000.
+    """
+    step = _step(states)
+    sums = []
+    for first in range(0, max(len(users), 1), step):
+        rows = slice(first, min(first + step, len(users)))
+        sums.append(
+            checkpoint(
+                _log_sum_exp,
+                users[rows],
+                states,
+                bias,
+                left_out(rows),
+                use_reentrant=False,
+                preserve_rng_state=False,  # nothing is drawn
+            )
+        )
+    return torch.cat(sums)
+
+
+def _log_sum_exp(
+    users: Tensor, states: Tensor, bias: Tensor, left_out: Tensor
+) -> Tensor:
+    scores = torch.addmm(bias, users, states.t())
+    return scores.masked_fill(left_out, _NEVER).logsumexp(1)
+
+
 def _step(states: Tensor) -> int:
     """Rows of a chunk, for item states ``[N, C]``."""
     chunk = CHUNK_ON_GPU if states.is_cuda else CHUNK
-    return max(1, chunk // len(states))
+    return max(1, chunk // max(len(states), 1))
 
 
 class _CatalogueCrossEntropy(torch.autograd.Function):

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lrdgraph.nn.dropout import Dropout
 from lrdgraph.nn.pair_dvae import PairDVAE, reconstruct
 from lrdgraph.typing import PairEvidence
 
@@ -79,7 +80,7 @@ class RelationDVAE(PairDVAE):
     ) -> None:
         super().__init__(num_latent)
         num_outcomes = num_latent + 1
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.item_weight = item_weight
         self.project = nn.Linear(in_channels, hidden_channels, bias=False)
         self.as_source = nn.Linear(hidden_channels, hidden_channels)

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lrdgraph.nn.dropout import Dropout
 from lrdgraph.nn.small_attention import small_attention
 
 
@@ -119,7 +120,7 @@ class RelationEncoder(nn.Module):
         self.project = nn.Linear(channels, 3 * channels, bias=False)
         self.inner = nn.Linear(channels, channels)
         self.outer = nn.Linear(channels, channels)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.norm = nn.LayerNorm(channels)
 
     def forward(self, context: Tensor) -> Tensor:

@@ -66,7 +66,8 @@ class SoftRGCNConv(nn.Module):
 
     def mixed(self, x: Tensor, means: Tensor) -> Tensor:
         """States ``x [N, in_channels]``, with means ``[R, N, in_channels]``."""
-        return self._combine(x, torch.einsum("rb,rnc->bnc", self.comp, means))
+        weight = torch.einsum("rb,bcd->rcd", self.comp, self.weight)
+        return x @ self.root + torch.einsum("rnc,rcd->nd", means, weight) + self.bias
 
     def frozen(self, x: Tensor, mean: FrozenTypedMean) -> Tensor:
         """:meth:`forward` over edges of constant weight, much faster."""

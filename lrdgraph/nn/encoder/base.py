@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from lrdgraph.nn.dropout import Dropout
+
 NUM_GROUPS = 4
 """Groups that a batch is encoded in. More would save few slots; on a GPU all go
 together, as slots cost less there than more kernels do."""
@@ -113,7 +115,7 @@ def feed_forward(channels: int, dropout: float) -> nn.Sequential:
     return nn.Sequential(
         nn.Linear(channels, 4 * channels),
         nn.GELU(),
-        nn.Dropout(dropout),
+        Dropout(dropout),
         nn.Linear(4 * channels, channels),
-        nn.Dropout(dropout),
+        Dropout(dropout),
     )

@@ -7,6 +7,7 @@ from math import pi
 import torch
 from torch import Tensor, nn
 
+from lrdgraph.nn.dropout import Dropout
 from lrdgraph.nn.encoder.base import HistoryEncoder, feed_forward, visible
 
 
@@ -58,7 +59,7 @@ class BSARec(HistoryEncoder):
         self.position = nn.Embedding(max_length, channels)
         nn.init.normal_(self.position.weight, std=0.02)
         self.norm = nn.LayerNorm(channels)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         low = low_pass(max_length, cutoff // 2 + 1)
         self.layers = nn.ModuleList(
             _BSARecLayer(channels, num_heads, low, alpha, dropout)
@@ -109,7 +110,7 @@ class _BSARecLayer(nn.Module):
         self.attention = nn.MultiheadAttention(
             channels, num_heads, dropout=dropout, batch_first=True
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.feed_forward = feed_forward(channels, dropout)
         self.norms = nn.ModuleList(nn.LayerNorm(channels) for _ in range(3))
 

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lrdgraph.nn.dropout import Dropout
 from lrdgraph.nn.encoder.base import HistoryEncoder
 
 
@@ -69,7 +70,7 @@ class _CaserLayer(nn.Module):
             nn.Conv1d(channels, horizontal, height) for height in range(1, window + 1)
         )
         self.vertical = nn.Conv1d(1, vertical, window)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         found = window * horizontal + vertical * channels
         self.linear = nn.Linear(found, channels)
 

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from lrdgraph.nn.dropout import Dropout
 from lrdgraph.nn.encoder.base import HistoryEncoder
 
 
@@ -35,7 +36,7 @@ class GRU4Rec(HistoryEncoder):
         dropout: float = 0.4,
     ) -> None:
         super().__init__(max_length)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         between = dropout if num_layers > 1 else 0.0
         self.layers = nn.GRU(
             channels, channels, num_layers, batch_first=True, dropout=between

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lrdgraph.nn.dropout import Dropout
 from lrdgraph.nn.encoder.base import HistoryEncoder, visible
 
 
@@ -48,7 +49,7 @@ class HSTU(HistoryEncoder):
         super().__init__(max_length)
         self.position = nn.Embedding(max_length, channels)
         nn.init.normal_(self.position.weight, std=0.02)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.layers = nn.ModuleList(
             _HSTULayer(channels, max_length, num_heads, dropout)
             for _ in range(num_layers)
@@ -74,7 +75,7 @@ class _HSTULayer(nn.Module):
         self.project = nn.Linear(channels, 4 * channels, bias=False)
         self.bias = nn.Parameter(0.02 * torch.randn(max_length))  # of each lag
         self.out = nn.Linear(channels, channels)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.norm, self.attended_norm = (nn.LayerNorm(channels) for _ in range(2))
 
     def forward(self, states: Tensor, allowed: Tensor) -> Tensor:

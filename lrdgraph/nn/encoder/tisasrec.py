@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from lrdgraph.nn.dropout import Dropout
 from lrdgraph.nn.encoder.base import HistoryEncoder, feed_forward, visible
 
 
@@ -54,7 +55,7 @@ class TiSASRec(HistoryEncoder):
         self.max_interval = max_interval
         self.position = _KeysAndValues(max_length, channels, dropout)
         self.interval = _KeysAndValues(max_interval + 1, channels, dropout)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.layers = nn.ModuleList(
             _TiSASRecLayer(channels, num_heads, dropout) for _ in range(num_layers)
         )
@@ -107,7 +108,7 @@ class _KeysAndValues(nn.Module):
         self.key, self.value = (
             nn.Parameter(0.02 * torch.randn(num, channels)) for _ in range(2)
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self) -> list[Tensor]:
         return [self.dropout(self.key), self.dropout(self.value)]
@@ -120,7 +121,7 @@ class _TiSASRecLayer(nn.Module):
         self.query, self.key, self.value, self.out = (
             nn.Linear(channels, channels) for _ in range(4)
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.feed_forward = feed_forward(channels, dropout)
         self.norms = nn.ModuleList(nn.LayerNorm(channels) for _ in range(2))
 

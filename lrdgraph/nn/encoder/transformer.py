@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from lrdgraph.nn.dropout import Dropout
 from lrdgraph.nn.encoder.base import HistoryEncoder, visible
 
 
@@ -31,7 +32,7 @@ class CausalTransformer(HistoryEncoder):
         super().__init__(max_length)
         self.num_heads = num_heads
         self.position = nn.Embedding(max_length, channels)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         layer = nn.TransformerEncoderLayer(
             channels,
             num_heads,
@@ -40,6 +41,9 @@ class CausalTransformer(HistoryEncoder):
             activation="gelu",
             batch_first=True,
             norm_first=True,
+        )
+        layer.dropout, layer.dropout1, layer.dropout2 = (
+            Dropout(dropout) for _ in range(3)
         )
         self.layers = nn.TransformerEncoder(
             layer, num_layers, norm=nn.LayerNorm(channels), enable_nested_tensor=False
