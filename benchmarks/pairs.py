@@ -32,6 +32,7 @@ def measure(num_pairs: int) -> dict:
     edge_index = torch.randint(NUM_ITEMS, (2, num_pairs))
     lags = torch.randint(9, (num_pairs, len(LAGS) + 1)).float()
     chance, negatives = torch.rand(num_pairs, len(LAGS)) / 100, torch.arange(32)
+    observed = torch.empty(num_pairs, 0)
     seconds = dict.fromkeys(("roles", "posterior", "habits", "items"), 0.0)
     start = perf_counter()
     roles = dvae.roles(x)
@@ -39,7 +40,7 @@ def measure(num_pairs: int) -> dict:
     for first in range(0, num_pairs, BLOCK):
         block = slice(first, first + BLOCK)
         pairs = PairEvidence(
-            edge_index[:, block], lags[block], chance[block], negatives
+            edge_index[:, block], lags[block], chance[block], negatives, observed
         )
         times = [perf_counter()]
         posterior = dvae.posterior(roles, pairs.edge_index)

@@ -15,12 +15,10 @@ from torch_geometric.utils import softmax
 from lrdgraph.candidates import Candidates, degree_scale, sampling_weight
 from lrdgraph.ragged import ragged_arange, starts
 from lrdgraph.text.vectors import embed_texts, fingerprint
+from lrdgraph.typing import TEXT_KNN
 
 if TYPE_CHECKING:
     from lrdgraph.graph import LatentRelationGraph
-
-TEXT_KNN = "text_knn"
-"""Name of the relation that new items are paired by, that of the transform TextKNN."""
 
 _ROWS = 256  # of the similarity matrix in memory at a time
 _PAIRS = 1 << 16  # whose texts are compared at a time

@@ -14,7 +14,7 @@ def discover(
     num_steps: int = 2000,
     *,
     num_pairs: int = 512,
-    presence_weight: float = 0.3,
+    presence_weight: float | None = None,
     progress: bool = True,
 ) -> None:
     """Learn the latent relations of a graph from texts and from when shoppers come.
@@ -27,8 +27,9 @@ def discover(
         graph: A graph with latent relations; its DVAE is trained.
         num_steps: Number of steps; the weights of the last 50 or so are averaged.
         num_pairs: Number of pairs in a step. Time is linear in it, not in the graph.
-        presence_weight: Weight of the share of pairs that have a relation; see
-            :class:`~lrdgraph.models.LRDRec`.
+        presence_weight: Weight of the share of pairs that have a relation, see
+            :class:`~lrdgraph.models.LRDRec`; by default 0.3, and 0 with the objective
+            ``'facts'``.
         progress: Whether to show a progress bar.
 
     Raises:
@@ -43,9 +44,11 @@ def discover(
             f"of a pair to the other (got none for {int(graph.static.sum())} pairs): "
             "give the data a split, or train with another 'objective' and a recommender"
         )
+    if presence_weight is None:
+        presence_weight = graph.dvae.presence_weight
     was_training = graph.training
     dvae = graph.dvae.train()
-    optimizer = torch.optim.AdamW(dvae.parameters(), lr=1e-2, weight_decay=0.3)
+    optimizer = torch.optim.AdamW(dvae.parameters(), lr=1e-2, weight_decay=dvae.decay)
     average = AveragedModel(dvae, avg_fn=get_ema_avg_fn(0.98))
     for _ in trange(num_steps, desc="discover", disable=not progress):
         losses = graph.relation_losses(None, num_pairs)

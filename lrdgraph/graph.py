@@ -36,9 +36,7 @@ class LatentRelationGraph(nn.Module):
             the :attr:`candidates` of another graph.
         num_latent: Number ``K`` of latent relations; 0 leaves the DVAE out.
         state_channels: Size of the item states that reconstruct pairs.
-        objective: How relations are discovered: ``'marginal'``, by
-            :class:`~lrdgraph.nn.RelationDVAE`; ``'lrd'`` or ``'released'``, as in LRD's
-            paper (:class:`~lrdgraph.nn.LRDRelationDVAE`) or code, for RCF and KDA.
+        objective: What decides relations: :data:`~lrdgraph.objectives.OBJECTIVES`.
 
     Attributes:
         ids: External item ids.
@@ -107,9 +105,10 @@ class LatentRelationGraph(nn.Module):
                 "'num_latent' to 0"
             )
         if num_latent:
-            sizes = (self.x.size(1), state_channels, num_latent)
-            lags, known = self.lags[self.static], len(self.observed_relations) + 1
-            self.dvae = make_dvae(objective, *sizes, lags, known)
+            sizes = (self.x.size(1), state_channels, num_latent, self.lags[self.static])
+            self.dvae = make_dvae(objective, *sizes, self.observed_relations)
+        if objective == "facts":
+            self.cumulative_weight = self.static.cumsum(0)
 
     @property
     def num_items(self) -> int:
@@ -159,7 +158,7 @@ class LatentRelationGraph(nn.Module):
         """Places of static pairs to learn relations from, with shape ``[num_pairs]``.
 
         Three quarters are drawn by the root of the number of shoppers who went from
-        source to target, the rest uniformly.
+        source to target, the rest uniformly; with the objective ``'facts'`` all are.
         """
         total = int(self.cumulative_weight[-1])
         drawn = torch.randint(total, (num_pairs,), device=self.x.device)
@@ -191,8 +190,9 @@ class LatentRelationGraph(nn.Module):
         if drawn is None:
             sampled = torch.randint(self.num_items, (num_pairs // 4,), device=x.device)
             drawn = PairDraw(edge_id, edge_index, sampled)
-        lags, chance = self.lags[edge_id], self.chance[edge_index[1]]
-        pairs = PairEvidence(drawn.edge_index, lags, chance, drawn.negatives)
+        known = self.lags[edge_id], self.chance[edge_index[1]]
+        items, observed = drawn.negatives, self.observed[edge_id]
+        pairs = PairEvidence(drawn.edge_index, *known, items, observed)
         return {
             "relation": self.dvae.relation_loss(posterior, states, pairs),
             "confidence": self.dvae.confidence_loss(posterior),

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
-from lrdgraph.typing import TRANSITION
+from lrdgraph.typing import TEXT_KNN, TRANSITION
 
 VIRTUAL = "virtual"
 """Name of the relation that every item of a history has to every candidate."""
@@ -96,7 +96,7 @@ def known_relations(data: HeteroData) -> tuple[list[str], list[str]]:
     attributes = [
         n[5:] for n in names if n.startswith("same_") and n[5:] in data["item"]
     ]
-    made = {TRANSITION, "text_knn", *(f"same_{name}" for name in attributes)}
+    made = {TRANSITION, TEXT_KNN, *(f"same_{name}" for name in attributes)}
     return [name for name in names if name not in made], attributes
 
 

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from lrdgraph.habits import typical_habits
 from lrdgraph.nn.dvae import RelationDVAE
+from lrdgraph.nn.fact_dvae import FactDVAE
 from lrdgraph.nn.lrd_dvae import LRDRelationDVAE
 from lrdgraph.nn.pair_dvae import PairDVAE
 from lrdgraph.nn.released_lrd import ReleasedLRD
 
-OBJECTIVES = ("marginal", "lrd", "released")
-"""Names of the objectives: ours, that of LRD's publication, that of LRD's code."""
+OBJECTIVES = ("marginal", "facts", "lrd", "released")
+"""Names of the objectives.
+
+- ``marginal``: relations explain when shoppers come
+  (:class:`~lrdgraph.nn.RelationDVAE`).
+- ``facts``: and which observed relations hold (:class:`~lrdgraph.nn.FactDVAE`).
+- ``lrd``: as in LRD's publication (:class:`~lrdgraph.nn.LRDRelationDVAE`).
+- ``released``: as in LRD's code, for RCF and KDA (:class:`~lrdgraph.nn.ReleasedLRD`).
+"""
 
 
 def make_dvae(
@@ -20,7 +30,7 @@ def make_dvae(
     state_channels: int,
     num_latent: int,
     lags: Tensor,
-    num_known: int = 1,
+    observed: Sequence[str] = (),
 ) -> PairDVAE:
     """An untrained DVAE with the named objective.
 
@@ -30,8 +40,7 @@ def make_dvae(
         state_channels: Size of an item state, from which items are reconstructed.
         num_latent: Number of latent relations ``K`` besides *none*.
         lags: Shoppers by lag bucket of the pairs to learn from, ``[E, num_lags]``.
-        num_known: Number of relations of a recommender besides latent ones, the virtual
-            one among them, for ``'released'``.
+        observed: Names of the observed relations of a pair.
 
     Raises:
         ValueError: If the objective is unknown or ``num_latent`` is not positive.
@@ -43,7 +52,12 @@ def make_dvae(
     if objective == "lrd":
         return LRDRelationDVAE(in_channels, state_channels, num_latent)
     if objective == "released":
-        return ReleasedLRD(in_channels, state_channels, num_latent, num_known)
-    dvae = RelationDVAE(in_channels, state_channels, num_latent, lags.size(1))
+        known = len(observed) + 1  # with the virtual one of a recommender
+        return ReleasedLRD(in_channels, state_channels, num_latent, known)
+    sizes = (in_channels, state_channels, num_latent, lags.size(1))
+    if objective == "facts":
+        dvae: RelationDVAE = FactDVAE(*sizes, observed)
+    else:
+        dvae = RelationDVAE(*sizes)
     dvae.habit.data += typical_habits(lags, num_latent + 1).log()
     return dvae

@@ -21,6 +21,9 @@ TEST = 2
 TRANSITION = "transition"
 """Name of the relation that counts how often shoppers went from item to item."""
 
+TEXT_KNN = "text_knn"
+"""Name of the relation of what reads alike; it says who is paired, and no fact."""
+
 NONE = "none"
 """Name of the latent relation that takes the unrelated pairs."""
 
@@ -42,13 +45,14 @@ class PairEvidence(NamedTuple):
     Shapes: ``edge_index [2, E]`` (source, target); ``lags [E, B]``, how
     many shoppers of the source came to the target at which lag, the last bucket being
     never; ``chance [E, B - 1]``, the share that comes by chance; ``negatives [S]``,
-    items to compare with.
+    items to compare with; ``observed [E, O]``, 1 where an observed relation holds.
     """
 
     edge_index: Tensor
     lags: Tensor
     chance: Tensor
     negatives: Tensor
+    observed: Tensor
 
 
 class PairDraw(NamedTuple):

@@ -4,7 +4,7 @@ import torch
 from lrdgraph import LatentRelationGraph
 from lrdgraph.data import Histories, TrainingWindows
 from lrdgraph.models import LRDRec
-from lrdgraph.nn import LRDRelationDVAE, RelationDVAE, ReleasedLRD
+from lrdgraph.nn import FactDVAE, LRDRelationDVAE, RelationDVAE, ReleasedLRD
 from lrdgraph.objectives import OBJECTIVES
 
 
@@ -15,13 +15,14 @@ def test_names_are_those_of_the_classes(shop):
     }
     assert found == {
         "marginal": RelationDVAE,
+        "facts": FactDVAE,
         "lrd": LRDRelationDVAE,
         "released": ReleasedLRD,
     }
     assert type(LatentRelationGraph(shop, 2, 8).dvae) is RelationDVAE
 
 
-@pytest.mark.parametrize("objective", ["marginal", "lrd"])
+@pytest.mark.parametrize("objective", ["marginal", "facts", "lrd"])
 def test_recommender_learns_with_each(shop, objective):
     torch.manual_seed(0)
     graph = LatentRelationGraph(shop, 2, 8, objective=objective)
@@ -43,6 +44,6 @@ def test_what_the_released_code_learns_from_is_no_pairs(shop):
 
 
 def test_unknown_objective(shop):
-    message = r"'objective' .* \('marginal', 'lrd', 'released'\) \(got 'LRD'\)"
+    message = r"'objective' .* \('marginal', 'facts', 'lrd', 'released'\) \(got 'LRD'\)"
     with pytest.raises(ValueError, match=message):
         LatentRelationGraph(shop, objective="LRD")

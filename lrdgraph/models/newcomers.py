@@ -7,10 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from lrdgraph.arrivals import TEXT_KNN, cosines
+from lrdgraph.arrivals import cosines
 from lrdgraph.graph import LatentRelationGraph
 from lrdgraph.ragged import ragged_arange, starts
-from lrdgraph.typing import TRANSITION, TypedEdges
+from lrdgraph.typing import TEXT_KNN, TRANSITION, TypedEdges
 
 _SHARPNESS = 10.0  # of a softmax over cosines
 

@@ -11,6 +11,7 @@ from lrdgraph.nn.encoder import (
     HistoryEncoder,
     TiSASRec,
 )
+from lrdgraph.nn.fact_dvae import FactDVAE
 from lrdgraph.nn.lrd_dvae import LRDRelationDVAE
 from lrdgraph.nn.pair_dvae import PairDVAE
 from lrdgraph.nn.released_lrd import ReleasedLRD
@@ -23,6 +24,7 @@ __all__ = [
     "BSARec",
     "Caser",
     "CausalTransformer",
+    "FactDVAE",
     "FrequencyDecay",
     "GRU4Rec",
     "HistoryEncoder",

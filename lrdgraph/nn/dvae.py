@@ -136,15 +136,19 @@ class RelationDVAE(PairDVAE):
         share = planned.unsqueeze(1) * habit + F.pad(chance, (0, 1)).unsqueeze(1)
         return (pairs.lags.unsqueeze(1) * share.clamp(min=1e-9).log()).sum(-1)
 
+    def likelihood(self, pairs: PairEvidence) -> Tensor:
+        """What decides the relations of pairs, given each, ``[E, K + 1]``: habits."""
+        return self.habit_likelihood(pairs)
+
     def relation_loss(
         self, posterior: Tensor, states: Tensor | None, pairs: PairEvidence
     ) -> Tensor:
-        """Habits and items, marginalised; see :meth:`PairDVAE.relation_loss`."""
-        habits = marginal_loss(posterior, self.habit_likelihood(pairs))
+        """Likelihood and items, marginalised; see :meth:`PairDVAE.relation_loss`."""
+        known = marginal_loss(posterior, self.likelihood(pairs))
         if states is None:
-            return habits
+            return known
         items = marginal_loss(posterior.detach(), self.item_likelihood(states, pairs))
-        return habits + self.item_weight * items
+        return known + self.item_weight * items
 
 
 def marginal_loss(posterior: Tensor, log_likelihood: Tensor) -> Tensor:

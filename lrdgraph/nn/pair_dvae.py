@@ -23,6 +23,8 @@ class PairDVAE(nn.Module, ABC):
     Attributes:
         project: What :meth:`roles` applies to text vectors.
         relation: Vectors of the relations, of the size ``C`` of an item state.
+        decay: Weight decay of :func:`~lrdgraph.discovery.discover`.
+        presence_weight: Weight that it gives to :meth:`presence_loss` by default.
 
     Raises:
         ValueError: If ``num_latent`` is not positive.
@@ -30,6 +32,8 @@ class PairDVAE(nn.Module, ABC):
 
     project: nn.Linear
     relation: nn.Parameter
+    decay = 0.3
+    presence_weight = 0.3
 
     def __init__(self, num_latent: int) -> None:
         super().__init__()

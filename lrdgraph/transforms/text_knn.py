@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from lrdgraph.search import merge, near, nearest, others, sort_into_cells
 from lrdgraph.text.vectors import check_vectors
+from lrdgraph.typing import TEXT_KNN
 
 _ROWS = 256  # of the similarity matrix in memory at a time
 _CELLS = 128  # searched for at a time
@@ -77,7 +78,7 @@ class TextKNN(BaseTransform):
         pairs = filled[torch.stack([source, target])]
         if self.max_in_degree is not None:
             pairs = _thin_out(pairs, nearness, self.max_in_degree)
-        data["item", "text_knn", "item"].edge_index = pairs
+        data["item", TEXT_KNN, "item"].edge_index = pairs
         return data
 
     def _found(self, x: Tensor) -> Tensor:

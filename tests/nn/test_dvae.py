@@ -28,7 +28,8 @@ def pairs() -> PairEvidence:
     lags = torch.randint(5, (4, NUM_LAGS)).float()
     chance = 0.1 * torch.rand(4, NUM_LAGS - 1)
     edge_index = torch.tensor([[0, 1, 2, 8], [1, 0, 5, 3]])
-    return PairEvidence(edge_index, lags, chance, torch.tensor([4, 6, 7]))
+    observed = torch.tensor([[1.0, 0.0], [0.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+    return PairEvidence(edge_index, lags, chance, torch.tensor([4, 6, 7]), observed)
 
 
 def test_posterior_is_that_of_a_naive_loop(dvae, pairs):
@@ -89,7 +90,8 @@ def test_what_chance_explains_is_no_evidence_for_a_relation(dvae, pairs):
 
     def margin(lags: Tensor, chance: Tensor) -> float:
         """By how much the habit of coming at once is likelier than that of never."""
-        known = PairEvidence(pairs.edge_index[:, :1], lags, chance, pairs.negatives)
+        one, items = pairs.edge_index[:, :1], pairs.negatives
+        known = PairEvidence(one, lags, chance, items, pairs.observed[:1])
         return (dvae.habit_likelihood(known)[0] @ torch.tensor([-1.0, 1, 0, 0])).item()
 
     gained = [margin(at_once, c) - margin(never, c) for c in (rare, popular)]

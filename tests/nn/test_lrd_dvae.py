@@ -26,7 +26,8 @@ def dvae() -> LRDRelationDVAE:
 def pairs() -> PairEvidence:
     edge_index = torch.tensor([[0, 1, 2, 8], [1, 0, 5, 3]])
     lags, chance = torch.ones(4, 4), torch.zeros(4, 3)
-    return PairEvidence(edge_index, lags, chance, torch.tensor([4, 6, 7]))
+    items, observed = torch.tensor([4, 6, 7]), torch.empty(4, 0)
+    return PairEvidence(edge_index, lags, chance, items, observed)
 
 
 def score(dvae: LRDRelationDVAE, r: int, head: Tensor, tail: Tensor) -> Tensor:

@@ -1,0 +1,84 @@
+"""Latent relations that explain observed ones, too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lrdgraph.nn.dvae import RelationDVAE
+from lrdgraph.typing import TEXT_KNN, PairEvidence
+
+
+class FactDVAE(RelationDVAE):
+    r"""A :class:`RelationDVAE` whose relations explain which observed ones hold.
+
+    Beside habits, a relation has its own probability :math:`\phi_{ro}` of each observed
+    relation ``o`` of the data:
+
+    .. math::
+        \log \sum_r q(r \mid i, j)\; p(n_{ij} \mid r)
+        \prod_o \phi_{ro}^{o_{ij}} (1 - \phi_{ro})^{1 - o_{ij}}
+
+    As :math:`q` reads texts alone, this foretells observed relations
+    (:meth:`foretell`) for pairs of which nobody has written any down, as long as their
+    like is known. Where observed relations are to be compared with what is found
+    without them, or a recommender has them anyway, :class:`RelationDVAE` is right.
+
+    Args:
+        in_channels: Size of an item text vector.
+        state_channels: Size of an item state, from which items are reconstructed.
+        num_latent: Number of latent relations ``K`` besides *none*.
+        num_lags: Number of lag buckets.
+        observed: Names of the ``O`` observed relations of a pair. That its texts are
+            near to each other (``text_knn``) is no fact to explain.
+        dropout: Of text features, as in :class:`RelationDVAE`; facts are many, and
+            need less of it.
+        **options: More of :class:`RelationDVAE`.
+
+    Attributes:
+        facts: Names of the ``F`` observed relations that are explained.
+    """
+
+    decay = 0.1
+    presence_weight = 0.0  # that no fact holds for a pair says enough
+
+    place: Tensor
+
+    def __init__(
+        self,
+        in_channels: int,
+        state_channels: int,
+        num_latent: int,
+        num_lags: int,
+        observed: Sequence[str],
+        dropout: float = 0.25,
+        **options: float,
+    ) -> None:
+        sizes = (in_channels, state_channels, num_latent, num_lags)
+        super().__init__(*sizes, dropout=dropout, **options)  # type: ignore[arg-type]
+        self.facts = tuple(name for name in observed if name != TEXT_KNN)
+        place = torch.tensor([observed.index(name) for name in self.facts]).long()
+        self.register_buffer("place", place, persistent=False)
+        self.fact = nn.Parameter(torch.empty(num_latent + 1, len(self.facts)))
+        nn.init.normal_(self.fact, std=0.3)
+
+    def likelihood(self, pairs: PairEvidence) -> Tensor:
+        """Habits and observed relations, given each relation, ``[E, K + 1]``."""
+        return self.habit_likelihood(pairs) + self.fact_likelihood(pairs)
+
+    def fact_likelihood(self, pairs: PairEvidence) -> Tensor:
+        """Which observed relations hold, given each relation, ``[E, K + 1]``."""
+        held, not_held = F.logsigmoid(self.fact), F.logsigmoid(-self.fact)
+        observed = pairs.observed.index_select(1, self.place)
+        return observed @ (held - not_held).t() + not_held.sum(1)
+
+    def foretell(self, posterior: Tensor) -> Tensor:
+        """Probability of each of :attr:`facts`, ``[E, F]``.
+
+        Args:
+            posterior: ``q(r | i, j)``, with shape ``[E, K + 1]``.
+        """
+        return posterior @ self.fact.sigmoid()

@@ -1,0 +1,48 @@
+import pytest
+import torch
+
+from lrdgraph.nn import FactDVAE
+from lrdgraph.typing import PairEvidence
+
+NUM_LATENT, NUM_LAGS = 3, 4
+
+
+@pytest.fixture
+def pairs() -> PairEvidence:
+    edge_index = torch.tensor([[0, 1, 2], [1, 0, 5]])
+    lags, chance = torch.ones(3, NUM_LAGS), torch.full((3, NUM_LAGS - 1), 0.01)
+    observed = torch.tensor([[1.0, 1.0, 0.0], [0.0, 1.0, 0.0], [1.0, 0.0, 1.0]])
+    return PairEvidence(edge_index, lags, chance, torch.tensor([4, 3]), observed)
+
+
+@pytest.fixture
+def dvae() -> FactDVAE:
+    return FactDVAE(6, 5, NUM_LATENT, NUM_LAGS, ("brand", "text_knn", "also"))
+
+
+def test_facts_are_explained_as_in_a_naive_loop(dvae, pairs):
+    found = dvae.fact_likelihood(pairs)
+    probability = dvae.fact.sigmoid()
+    assert dvae.facts == ("brand", "also")
+    for edge, facts in enumerate(pairs.observed[:, [0, 2]]):
+        for r in range(NUM_LATENT + 1):
+            expected = 1.0
+            for held, p in zip(facts, probability[r], strict=True):
+                expected *= p.item() if held else 1 - p.item()
+            assert found[edge, r].exp().item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_habits_and_facts_decide_together(dvae, pairs):
+    both = dvae.habit_likelihood(pairs) + dvae.fact_likelihood(pairs)
+    assert torch.allclose(dvae.likelihood(pairs), both)
+    posterior = torch.rand(3, NUM_LATENT + 1).softmax(1)
+    loss = dvae.relation_loss(posterior, None, pairs)
+    expected = -(posterior * both.exp()).sum(1).log().mean()
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_what_is_foretold_is_a_mean_over_relations(dvae):
+    sure = torch.eye(NUM_LATENT + 1)
+    assert torch.allclose(dvae.foretell(sure), dvae.fact.sigmoid())
+    mixed = dvae.foretell(sure[:2].mean(0, keepdim=True))
+    assert torch.allclose(mixed, dvae.fact.sigmoid()[:2].mean(0, keepdim=True))
