@@ -1,7 +1,7 @@
 """Are relations of the metadata foretold for pairs whose own are hidden?
 
     python benchmarks/hidden_relations.py --dataset office --root DIR \
-        --seeds 0 1 2 3 4 --out benchmarks/results/hidden-office.json
+        --seeds 2 3 4 5 6 --out benchmarks/results/hidden-office.json
 
 Of up to 20,000 pairs that some relation of the metadata holds for, a fifth is hidden,
 either way round: discovery never sees it as a pair. Relations are discovered alone,
@@ -11,7 +11,8 @@ from the rest of the hidden pairs by the posterior of one latent relation: the o
 does so best on the pairs that are not hidden (AUC). *Facts* also says by itself how
 probable each relation is, by all latent ones. Beside them stand, chosen the same way, a
 cluster of k-means on text differences, and how often the relation holds between the two
-categories of a pair that is not hidden.
+categories of a pair that is not hidden. What *facts* is trained with was chosen on
+Office with the seeds 0 and 1, which hide other pairs.
 """
 
 import argparse
@@ -38,7 +39,8 @@ from lrdgraph.metrics import kmeans_labels
 from lrdgraph.nn import FactDVAE
 from lrdgraph.typing import TRANSITION
 
-NUM_PAIRS, HIDDEN = 20_000, 0.2
+NUM_GOLD, HIDDEN = 20_000, 0.2
+NUM_PAIRS = 1024  # in a step of discovery
 HOW = {"marginal": "no-observed", "facts": "a fifth of the pairs hidden"}
 
 
@@ -51,7 +53,7 @@ def gold_pairs(data: HeteroData) -> tuple[Tensor, dict[str, np.ndarray]]:
         if name not in ("text_knn", TRANSITION)
     }
     key = torch.cat(list(keys.values())).unique()
-    key = key[torch.randperm(len(key), generator=torch.manual_seed(0))[:NUM_PAIRS]]
+    key = key[torch.randperm(len(key), generator=torch.manual_seed(0))[:NUM_GOLD]]
     holds = {name: torch.isin(key, known).numpy() for name, known in keys.items()}
     rare = {name for name, held in holds.items() if not 50 <= held.sum() < len(key)}
     pairs = torch.stack([key // num_items, key % num_items])
@@ -104,7 +106,7 @@ def measure(data: HeteroData, seed: int, num_latent: int, objective: str) -> dic
     seed_everything(seed, verbose=False)
     graph = LatentRelationGraph(known, num_latent, objective=objective)
     start = perf_counter()
-    discover(graph, progress=False)
+    discover(graph, num_pairs=NUM_PAIRS, progress=False)
     seconds = perf_counter() - start
     with torch.no_grad():
         found = graph.dvae.posterior(graph.dvae.roles(graph.x), pairs)
@@ -170,7 +172,7 @@ def main() -> None:
     )
     parser.add_argument("--dataset", choices=TUNED, default="planted")
     parser.add_argument("--root", help="folder with the raw files")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[2, 3, 4, 5, 6])
     parser.add_argument("--objective", nargs="+", choices=HOW, default=tuple(HOW))
     parser.add_argument("--num-latent", type=int, default=8)
     parser.add_argument("--cache", default="data/vectors", help="folder of vectors")
@@ -190,6 +192,7 @@ def main() -> None:
                 "num_neighbors": NUM_NEIGHBORS,
                 "window": WINDOW,
                 "num_latent": args.num_latent,
+                "num_pairs": NUM_PAIRS,
                 "objective": objective,
             },
         }

@@ -15,7 +15,7 @@ from lrdgraph.models import carry_over, large, recommending, sampled
 from lrdgraph.models.newcomers import Newcomers
 from lrdgraph.models.sampled import Asked, Common, Reach
 from lrdgraph.models.sasrec import SASRec
-from lrdgraph.nn.conv.typed_mean import EDGES, FrozenTypedMean
+from lrdgraph.nn.conv.typed_mean import FrozenTypedMean
 from lrdgraph.nn.frozen_convs import FrozenConvs
 from lrdgraph.nn.precision import in_single_precision
 from lrdgraph.nn.scoring import (
@@ -24,7 +24,7 @@ from lrdgraph.nn.scoring import (
     RelationalScorer,
     own_transitions,
 )
-from lrdgraph.ragged import by_parts, distinct
+from lrdgraph.ragged import distinct
 from lrdgraph.typing import TRANSITION, Batch, TypedEdges
 
 
@@ -120,8 +120,8 @@ class LRDRec(SASRec):
         self.presence_weight = presence_weight
         self.confidence_weight = confidence_weight
         self.spread_weight = spread_weight
-        self._convolved = [r for r, n in enumerate(graph.relations) if n != TRANSITION]
-        self.convs = FrozenConvs(hidden_channels, len(self._convolved), num_convs)
+        convolved = sum(name != TRANSITION for name in graph.relations)
+        self.convs = FrozenConvs(hidden_channels, convolved, num_convs)
         self.scorer = RelationalScorer(len(graph.relations), max_length)
         self.newcomers = Newcomers(graph, newness)
 
@@ -133,8 +133,12 @@ class LRDRec(SASRec):
         interaction could not be taken back where that interaction is predicted.
         """
         static = self.graph.static.nonzero().squeeze(-1)
-        kept, edge_index = self._convolved, self.graph.edge_index[:, static]
-        weight = by_parts(lambda e: self.graph(e).weight[:, kept], static, EDGES)
+        weight = self.graph.observed[static]
+        if self.graph.num_latent:  # all at once, so that each text is looked at once
+            latent = self.graph.posterior(static)[:, 1:]
+            weight = torch.cat([weight, latent], dim=1)
+        weight *= self.graph.scale[static].unsqueeze(-1)
+        edge_index = self.graph.edge_index[:, static]
         return FrozenTypedMean(edge_index, weight, self.num_items)
 
     def item_ids(self, item: Tensor | None = None) -> Tensor:
