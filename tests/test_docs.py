@@ -34,7 +34,10 @@ STAND_INS = {
         "discover(graph)": "discover(graph, num_steps=50)",
         "max_epochs=30": "max_epochs=2",
     },
-    "docs/relations.md": {"discover(graph)": "discover(graph, num_steps=50)"},
+    "docs/relations.md": {
+        "discover(graph)": "discover(graph, num_steps=50)",
+        "num_pairs=1024": "num_steps=50",
+    },
     "docs/large.md": {"num_workers=2": "num_workers=1"},
 }
 """What a test replaces in a page's code, to take seconds."""
@@ -138,10 +141,15 @@ def test_relations_on_amazon(folder):
     left = purchases.groupby("user_id").cumcount(ascending=False)
     for name, part in {"train": left > 1, "dev": left == 1, "test": left == 0}.items():
         purchases[part].to_csv(f"office/{name}.csv", sep="\t", index=False)
+    meta = pd.DataFrame({"item_id": list(number.values()), "i_category": 1})
+    meta["r_complement"] = [[place % len(number) + 1] for place in meta["item_id"]]
+    meta.to_csv("office/item_meta.csv", sep="\t", index=False)
     names, printed = run("docs/relations.md")
     assert isinstance(names["graph"], LatentRelationGraph)
     assert len(re.findall(r"^latent_\d  .+$", printed, re.MULTILINE)) == 8
     assert Path("office.html").exists()
+    assert names["informed"].dvae.facts == ("complement", "same_category")
+    assert len(re.findall(r"^[01]\.\d\d  \S", printed, re.MULTILINE)) >= 3
 
 
 def test_own_parts(folder):
