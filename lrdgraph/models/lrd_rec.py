@@ -135,8 +135,7 @@ class LRDRec(SASRec):
         static = self.graph.static.nonzero().squeeze(-1)
         weight = self.graph.observed[static]
         if self.graph.num_latent:  # all at once, so that each text is looked at once
-            latent = self.graph.posterior(static)[:, 1:]
-            weight = torch.cat([weight, latent], dim=1)
+            weight = torch.cat([weight, self.graph.posterior(static)[:, 1:]], dim=1)
         weight *= self.graph.scale[static].unsqueeze(-1)
         edge_index = self.graph.edge_index[:, static]
         return FrozenTypedMean(edge_index, weight, self.num_items)
