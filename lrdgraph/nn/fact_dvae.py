@@ -76,7 +76,7 @@ class FactDVAE(RelationDVAE):
         return observed @ (held - not_held).t() + not_held.sum(1)
 
     def foretell(self, posterior: Tensor) -> Tensor:
-        """Probability of each of :attr:`facts`, ``[E, F]``.
+        """Probability of each of ``facts``, ``[E, F]``.
 
         Args:
             posterior: ``q(r | i, j)``, with shape ``[E, K + 1]``.
