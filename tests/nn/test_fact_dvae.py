@@ -75,6 +75,6 @@ def test_facts_of_hidden_pairs_are_foretold():
     with torch.no_grad():
         posterior = graph.dvae.posterior(graph.dvae.roles(graph.x), asked)
         foretold = graph.dvae.foretell(posterior)
-    assert graph.dvae.facts == ("fits", "rival")
+    assert set(graph.dvae.facts) == set(holds)
     for fact, probability in zip(graph.dvae.facts, foretold.T, strict=True):
         assert roc_auc_score(holds[fact][tuple(asked)], probability) > 0.95
