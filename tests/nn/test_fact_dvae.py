@@ -1,7 +1,12 @@
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 
+from lrdgraph import LatentRelationGraph
+from lrdgraph.discovery import discover
 from lrdgraph.nn import FactDVAE
+from lrdgraph.testing import make_shop
+from lrdgraph.transforms import LeaveOneOut
 from lrdgraph.typing import PairEvidence
 
 NUM_LATENT, NUM_LAGS = 3, 4
@@ -46,3 +51,34 @@ def test_what_is_foretold_is_a_mean_over_relations(dvae):
     assert torch.allclose(dvae.foretell(sure), dvae.fact.sigmoid())
     mixed = dvae.foretell(sure[:2].mean(0, keepdim=True))
     assert torch.allclose(mixed, dvae.fact.sigmoid()[:2].mean(0, keepdim=True))
+
+
+def test_facts_of_hidden_pairs_are_foretold():
+    num_items = 60
+    item = torch.arange(num_items)
+    brand, refill = item % 10, item >= 40
+    same_brand = brand.unsqueeze(1) == brand
+    holds = {
+        "rival": ~same_brand & (refill.unsqueeze(1) == refill),
+        "fits": same_brand & ~refill.unsqueeze(1) & refill,
+    }
+    hidden = torch.rand(num_items, num_items) < 0.2
+    hidden = hidden | hidden.T
+    pairs = {"text_knn": torch.rand(num_items, num_items) < 0.5, **holds}
+    known = {
+        name: (there & ~hidden).fill_diagonal_(False).nonzero().tolist()
+        for name, there in pairs.items()
+    }
+    histories = torch.randint(num_items, (40, 12)).tolist()
+    data = LeaveOneOut()(make_shop(histories, num_items, known))
+    of_brand, of_role = torch.randn(10, 32), torch.randn(2, 32)
+    data["item"].x = of_brand[brand] + of_role[refill.long()]
+    graph = LatentRelationGraph(data, 4, 8, objective="facts")
+    graph.dvae.dropout.p = 0.0  # each text has but two parts
+    discover(graph, 600, progress=False)
+    asked = hidden.fill_diagonal_(False).nonzero().T
+    with torch.no_grad():
+        posterior = graph.dvae.posterior(graph.dvae.roles(graph.x), asked)
+        foretold = graph.dvae.foretell(posterior)
+    for fact, probability in zip(graph.dvae.facts, foretold.T, strict=True):
+        assert roc_auc_score(holds[fact][tuple(asked)], probability) > 0.7
