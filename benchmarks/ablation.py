@@ -28,6 +28,7 @@ from lrdgraph import LatentRelationGraph
 from lrdgraph.discovery import discover
 from lrdgraph.metrics import kmeans_labels
 from lrdgraph.models import LRDRec
+from lrdgraph.typing import TEXT_KNN
 
 METRIC = "NDCG@10"
 
@@ -67,7 +68,7 @@ def given(labels: Callable[[HeteroData, int], Tensor]) -> Build:
     """
 
     def build(data: HeteroData, config: dict) -> LRDRec:
-        pairs = data["item", "text_knn", "item"].edge_index
+        pairs = data["item", TEXT_KNN, "item"].edge_index
         weight = labels(data, config["num_latent"])
         data = data.clone()
         names = [f"type_{k + 1}" for k in range(weight.size(1))]
@@ -83,19 +84,19 @@ def given(labels: Callable[[HeteroData, int], Tensor]) -> Build:
 
 def similarity(data: HeteroData, num_types: int) -> Tensor:
     """One type, whose weight is the cosine of the two texts."""
-    x, (source, target) = data["item"].x, data["item", "text_knn", "item"].edge_index
+    x, (source, target) = data["item"].x, data["item", TEXT_KNN, "item"].edge_index
     return F.cosine_similarity(x[source], x[target]).clamp(min=0).unsqueeze(1)
 
 
 def random_types(data: HeteroData, num_types: int) -> Tensor:
     """A type drawn for each pair; by torch's global random state, so by the seed."""
-    num_pairs = data["item", "text_knn", "item"].num_edges
+    num_pairs = data["item", TEXT_KNN, "item"].num_edges
     return F.one_hot(torch.randint(num_types, (num_pairs,)), num_types).float()
 
 
 def kmeans_types(data: HeteroData, num_types: int) -> Tensor:
     """Clusters of the differences of two texts."""
-    pairs = data["item", "text_knn", "item"].edge_index
+    pairs = data["item", TEXT_KNN, "item"].edge_index
     seed = torch.initial_seed() % 2**32
     label = kmeans_labels(data["item"].x, pairs, num_types, seed)
     return F.one_hot(torch.from_numpy(label), num_types).float()

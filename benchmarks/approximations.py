@@ -33,12 +33,13 @@ from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.models import ItemIndex, LRDRec
 from lrdgraph.tasks import NextItem, fit, make_trainer
 from lrdgraph.transforms import TextKNN
+from lrdgraph.typing import TEXT_KNN
 
 
 def neighbours(data: HeteroData, num_partitions: int | None) -> Tensor:
     """The pairs that are found, as numbers."""
     found = TextKNN(NUM_NEIGHBORS, num_partitions)(data.clone())
-    source, target = found["item", "text_knn", "item"].edge_index
+    source, target = found["item", TEXT_KNN, "item"].edge_index
     return (source * data["item"].num_nodes + target).unique()
 
 

@@ -20,6 +20,7 @@ from torch_geometric.data import HeteroData
 
 from lrdgraph import LatentRelationGraph
 from lrdgraph.convert.save import WRITERS
+from lrdgraph.typing import TEXT_KNN
 
 NUM_ITEMS, NUM_NEIGHBORS = 50_000, 20
 OTHERS = ("nothing", "to_frame", "to_data", "to_networkx")
@@ -36,7 +37,7 @@ def make_graph(num_items: int = NUM_ITEMS) -> LatentRelationGraph:
     source = torch.arange(num_items).repeat_interleave(NUM_NEIGHBORS)
     step = torch.arange(1, NUM_NEIGHBORS + 1).repeat(num_items)
     pairs = torch.stack([source, (source + step) % num_items])
-    data["item", "text_knn", "item"].edge_index = pairs[:, step <= NUM_NEIGHBORS // 2]
+    data["item", TEXT_KNN, "item"].edge_index = pairs[:, step <= NUM_NEIGHBORS // 2]
     data["item", "also_bought", "item"].edge_index = pairs[:, step > NUM_NEIGHBORS // 2]
     return LatentRelationGraph(data, num_latent=8)
 

@@ -27,6 +27,7 @@ from models import NUM_NEIGHBORS, TEXT_MODEL, TUNED, WINDOW
 from next_item import load, without_observed
 from pytorch_lightning import seed_everything
 from record import Results, peak_mib
+from relations import without
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from torch_geometric.data import HeteroData
@@ -37,7 +38,7 @@ from lrdgraph.discovery import discover
 from lrdgraph.health import health
 from lrdgraph.metrics import kmeans_labels
 from lrdgraph.nn import FactDVAE
-from lrdgraph.typing import TRANSITION
+from lrdgraph.typing import TEXT_KNN, TRANSITION
 
 NUM_GOLD, HIDDEN = 20_000, 0.2
 NUM_PAIRS = 1024  # in a step of discovery
@@ -50,7 +51,7 @@ def gold_pairs(data: HeteroData) -> tuple[Tensor, dict[str, np.ndarray]]:
     keys = {
         name: pairs[0] * num_items + pairs[1]
         for name, pairs in relation_pairs(data).items()
-        if name not in ("text_knn", TRANSITION)
+        if name not in (TEXT_KNN, TRANSITION)
     }
     key = torch.cat(list(keys.values())).unique()
     key = key[torch.randperm(len(key), generator=torch.manual_seed(0))[:NUM_GOLD]]
@@ -66,18 +67,6 @@ def split(pairs: Tensor, num_items: int, seed: int) -> np.ndarray:
     both, place = (low * num_items + high).unique(return_inverse=True)
     generator = torch.Generator().manual_seed(seed)
     return (torch.rand(len(both), generator=generator) < HIDDEN)[place].numpy()
-
-
-def without(data: HeteroData, pairs: Tensor) -> HeteroData:
-    """The data without these pairs and their reverse, whatever proposes them."""
-    data, num_items = data.clone(), data["item"].num_nodes
-    pairs = torch.cat([pairs, pairs.flip(0)], dim=1)
-    key = pairs[0] * num_items + pairs[1]
-    for name, known in relation_pairs(data).items():
-        if name != TRANSITION:
-            kept = ~torch.isin(known[0] * num_items + known[1], key)
-            data["item", name, "item"].edge_index = known[:, kept]
-    return data
 
 
 def best_auc(scores: np.ndarray, held: np.ndarray, chosen: np.ndarray) -> float:
@@ -100,7 +89,8 @@ def measure(data: HeteroData, seed: int, num_latent: int, objective: str) -> dic
     """AUC per relation of discovery and of the baselines, and health."""
     pairs, holds = gold_pairs(data)
     chosen = ~split(pairs, data["item"].num_nodes, seed)
-    known = without(data, pairs[:, ~chosen])
+    hidden = pairs[:, ~chosen]
+    known = without(data, torch.cat([hidden, hidden.flip(0)], dim=1))
     if objective == "marginal":
         known = without_observed(known)
     seed_everything(seed, verbose=False)

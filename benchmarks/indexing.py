@@ -25,6 +25,7 @@ from lrdgraph import LatentRelationGraph
 from lrdgraph.candidates import Candidates, degree_scale, sampling_weight
 from lrdgraph.models import ItemIndex, LRDRec
 from lrdgraph.ragged import starts
+from lrdgraph.typing import TEXT_KNN
 
 FAMILY, PER_ITEM = 50, 22
 SHOPPERS, EXACT = 300, 60
@@ -61,7 +62,7 @@ def invent(num_items: int) -> LatentRelationGraph:
     candidates = Candidates(
         ids=ids,
         texts=ids,
-        observed_relations=("text_knn",),
+        observed_relations=(TEXT_KNN,),
         window=3,
         min_count=1,
         encoder="",

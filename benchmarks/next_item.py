@@ -47,6 +47,7 @@ from lrdgraph.transforms import (
     Transitions,
     Trends,
 )
+from lrdgraph.typing import TEXT_KNN, TRANSITION
 
 COLUMNS = (
     ("sampled", "HR@5"),
@@ -112,7 +113,7 @@ def without_observed(data: HeteroData) -> HeteroData:
     """Only relations from texts and training histories, none from metadata."""
     data = data.clone()
     for source, relation, target in data.edge_types:
-        if source == target and relation not in ("text_knn", "transition"):
+        if source == target and relation not in (TEXT_KNN, TRANSITION):
             del data[source, relation, target]
     return data
 

@@ -29,9 +29,11 @@ from sklearn.metrics import adjusted_rand_score
 from torch_geometric.data import HeteroData
 
 from lrdgraph import LatentRelationGraph
+from lrdgraph.candidates import relation_pairs
 from lrdgraph.datasets import PlantedRelations
 from lrdgraph.discovery import discover
 from lrdgraph.metrics import kmeans_labels, relation_recovery, shuffled_labels
+from lrdgraph.typing import TRANSITION
 
 ALONE = "discovered alone"
 TRAINED = {
@@ -44,16 +46,21 @@ COLUMNS = ("V-measure", "ARI", "NMI", "B3-F1", "accuracy")
 def load(noise: float, cache: str) -> tuple[HeteroData, torch.Tensor]:
     """The shop without the hidden pairs, and which planted pairs are hidden."""
     data = prepare(PlantedRelations(noise=noise)[0], cache)
-    num_items, pairs = data["item"].num_nodes, data.gold_edge_index
+    pairs = data.gold_edge_index
     generator = torch.Generator().manual_seed(0)
     hidden = torch.rand(pairs.size(1), generator=generator) < 0.2
-    key = (pairs[0] * num_items + pairs[1])[hidden]
-    for source, relation, target in data.edge_types:
-        store = data[source, relation, target]
-        if source == target and relation != "transition":
-            known = store.edge_index[0] * num_items + store.edge_index[1]
-            store.edge_index = store.edge_index[:, ~torch.isin(known, key)]
-    return data, hidden
+    return without(data, pairs[:, hidden]), hidden
+
+
+def without(data: HeteroData, pairs: torch.Tensor) -> HeteroData:
+    """The data without these pairs ``[2, M]``, whatever relation proposes them."""
+    data, num_items = data.clone(), data["item"].num_nodes
+    key = pairs[0] * num_items + pairs[1]
+    for name, known in relation_pairs(data).items():
+        if name != TRANSITION:
+            kept = ~torch.isin(known[0] * num_items + known[1], key)
+            data["item", name, "item"].edge_index = known[:, kept]
+    return data
 
 
 def trained(

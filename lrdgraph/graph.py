@@ -107,8 +107,8 @@ class LatentRelationGraph(nn.Module):
         if num_latent:
             sizes = (self.x.size(1), state_channels, num_latent, self.lags[self.static])
             self.dvae = make_dvae(objective, *sizes, self.observed_relations)
-        if objective == "facts":
-            self.cumulative_weight = self.static.cumsum(0)
+            if self.dvae.even_pairs:
+                self.cumulative_weight = self.static.cumsum(0)
 
     @property
     def num_items(self) -> int:

@@ -33,10 +33,10 @@ from lrdgraph.models.sampled import (
     draw_common,
     sampled_cross_entropy,
 )
-from lrdgraph.nn.cross_entropy import score_log_sum_exp
+from lrdgraph.nn.cross_entropy import NO_SHARE, score_log_sum_exp
 from lrdgraph.nn.precision import in_single_precision
 from lrdgraph.ragged import relabel
-from lrdgraph.typing import Batch, PairDraw, Rows
+from lrdgraph.typing import Batch, PairDraw
 
 if TYPE_CHECKING:
     from lrdgraph.graph import LatentRelationGraph
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 
 NEAR = 8
 """One item is drawn next to each history for so many from the whole catalogue."""
-
-_NEVER = -1e4  # a score that has no share in a softmax
 
 
 def draw_pairs(graph: LatentRelationGraph, num_pairs: int) -> PairDraw | None:
@@ -80,10 +78,11 @@ def next_item_loss(
     item, place = relabel(model.num_items, *index)
     states, bias = model.item_states(item), model.item_bias()[item]
     users = model.user_states(states, place[0], batch["history_time"])
-    own, of_near = _scores(users, asked.rows, states, bias, place[1], place[3])
+    row = asked.rows.batch, asked.rows.slot
+    user, of_near = users[row], _scores(users, states, bias, place[3])[row]
+    own = _own_score(user, states, bias, place[1])
     own, of_near = model.with_messages(own, of_near, asked, reach)
-    of_near = of_near.masked_fill(_seen(asked, near), _NEVER)
-    user = users[asked.rows.batch, asked.rows.slot]
+    of_near = of_near.masked_fill(_seen(asked, near), NO_SHARE)
     no_candidates = _no_candidates(asked, common, reach)
     of_common = score_log_sum_exp(user, states[place[2]], bias[place[2]], no_candidates)
     rate = torch.ones_like(own) if reach is None else reach.rate[asked.rows.batch]
@@ -93,20 +92,16 @@ def next_item_loss(
 
 
 @in_single_precision
-def _scores(
-    users: Tensor,
-    rows: Rows,
-    states: Tensor,
-    bias: Tensor,
-    target: Tensor,
-    near: Tensor,
-) -> tuple[Tensor, Tensor]:
-    """Scores of what each row bought next ``[P]``, and of what is near ``[P, M]``."""
+def _own_score(user: Tensor, states: Tensor, bias: Tensor, target: Tensor) -> Tensor:
+    """Score of what each row bought next, ``[P]``."""
+    return (user * states.index_select(0, target)).sum(1) + bias[target]
+
+
+@in_single_precision
+def _scores(users: Tensor, states: Tensor, bias: Tensor, near: Tensor) -> Tensor:
+    """Scores of what is near each history ``[B, M]``, at each slot, ``[B, L, M]``."""
     next_to = F.embedding(near, F.pad(states, (0, 0, 0, 1)))  # [B, M, C]
-    of_near = users @ next_to.mT + F.pad(bias, (0, 1))[near].unsqueeze(1)  # [B, L, M]
-    user = users[rows.batch, rows.slot]
-    own = (user * states.index_select(0, target)).sum(1) + bias[target]
-    return own, of_near[rows.batch, rows.slot]
+    return users @ next_to.mT + F.pad(bias, (0, 1))[near].unsqueeze(1)
 
 
 def _no_candidates(

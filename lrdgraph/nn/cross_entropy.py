@@ -17,7 +17,8 @@ CHUNK = 2**19
 CHUNK_ON_GPU = 2**26
 """The same on a GPU, 256 MiB: what costs there is to launch many small products."""
 
-_NEVER = -1e4  # a score that has no share in a softmax; minus infinity has no gradient
+NO_SHARE = -1e4
+"""A score that has no share in a softmax; minus infinity has no gradient."""
 
 
 @in_single_precision
@@ -94,7 +95,7 @@ def _log_sum_exp(
     users: Tensor, states: Tensor, bias: Tensor, left_out: Tensor
 ) -> Tensor:
     scores = torch.addmm(bias, users, states.t())
-    return scores.masked_fill(left_out, _NEVER).logsumexp(1)
+    return scores.masked_fill(left_out, NO_SHARE).logsumexp(1)
 
 
 def _step(states: Tensor) -> int:

@@ -44,6 +44,7 @@ class FactDVAE(RelationDVAE):
 
     decay = 0.1
     presence_weight = 0.0  # that no fact holds for a pair says enough
+    even_pairs = True
 
     place: Tensor
 
