@@ -57,7 +57,7 @@ def unused(data: HeteroData, config: dict) -> LRDRec:
     model = full(data, config)
     num_latent = config["num_latent"]
     graph = model.graph
-    graph._latent = lambda edge_id: graph.x.new_zeros(len(edge_id), num_latent)
+    graph.latent = lambda edge_id: graph.x.new_zeros(len(edge_id), num_latent)
     return model
 
 

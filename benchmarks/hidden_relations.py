@@ -99,7 +99,7 @@ def measure(data: HeteroData, seed: int, num_latent: int, objective: str) -> dic
     discover(graph, num_pairs=NUM_PAIRS, progress=False)
     seconds = perf_counter() - start
     with torch.no_grad():
-        found = graph.dvae.posterior(graph.dvae.roles(graph.x), pairs)
+        found = graph.infer(pairs)
     clusters = kmeans_labels(data["item"].x, pairs, num_latent + 1, seed)
     clusters = np.eye(num_latent + 1)[clusters]
     metrics = {}

@@ -80,8 +80,7 @@ def trained(
 @torch.no_grad()
 def label(graph: LatentRelationGraph, pairs: torch.Tensor) -> np.ndarray:
     """The likeliest relation of each pair, 0 for *none*."""
-    roles = graph.dvae.roles(graph.x)
-    return graph.dvae.posterior(roles, pairs).argmax(-1).numpy()
+    return graph.infer(pairs).argmax(-1).numpy()
 
 
 def baselines(data: HeteroData, found: np.ndarray, pairs: torch.Tensor, k: int) -> dict:

@@ -80,8 +80,7 @@ def habits(data: HeteroData, graph: LatentRelationGraph) -> Figure:
     """When shoppers come by each latent relation, beside the planted one it found."""
     gold, names = data.gold_edge_type, data.gold_relations
     with torch.no_grad():
-        roles = graph.dvae.roles(graph.x)
-        found = graph.dvae.posterior(roles, data.gold_edge_index).argmax(-1)
+        found = graph.infer(data.gold_edge_index).argmax(-1)
         habit = graph.dvae.habit.softmax(-1)
     counts = [torch.bincount(gold[found == k], minlength=6) for k in range(len(habit))]
     largest = [k for k, count in enumerate(counts) if count.sum() >= 100]

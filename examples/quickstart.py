@@ -75,7 +75,7 @@ graph = LatentRelationGraph(data, num_latent=8)
 discover(graph)
 gold, pairs = data.gold_edge_type.numpy(), data.gold_edge_index
 with torch.no_grad():
-    posterior = graph.dvae.posterior(graph.dvae.roles(graph.x), pairs)
+    posterior = graph.infer(pairs)
 found = posterior.argmax(-1).numpy()
 guesses = {
     "lrdgraph": found,

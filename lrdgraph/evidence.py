@@ -27,7 +27,7 @@ def latent_evidence(
     source = history.unsqueeze(1).expand(size).flatten()
     target = candidates.unsqueeze(2).expand(size).flatten()
     edge_id = graph.find(source, target).where(source < graph.num_items, -1)
-    place = ((edge_id >= 0) & graph.static[edge_id]).nonzero().squeeze(-1)
-    found = graph.posterior(edge_id[place])[:, 1:]
+    place = (edge_id >= 0).nonzero().squeeze(-1)
+    found = graph.latent(edge_id[place])
     every = found.new_zeros(source.numel(), graph.num_latent)
     return every.index_copy(0, place, found).view(*size, -1).transpose(2, 3)

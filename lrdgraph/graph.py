@@ -10,6 +10,8 @@ from torch_geometric.data import HeteroData
 
 from lrdgraph import arrivals, convert
 from lrdgraph.candidates import Candidates, unite
+from lrdgraph.facts import count_facts
+from lrdgraph.nn.fact_dvae import FactDVAE
 from lrdgraph.objectives import make_dvae
 from lrdgraph.ragged import by_parts, distinct, find, ragged_arange
 from lrdgraph.text.vector_step import VectorStep
@@ -46,6 +48,7 @@ class LatentRelationGraph(nn.Module):
             :func:`~lrdgraph.describe.describe` found; kept with the model.
         latent_relations: Names of the ``K + 1`` outcomes of the posterior, ``'none'``
             first.
+        known: With the objective ``'facts'``, :func:`~lrdgraph.facts.count_facts`.
         edge_index: Candidate pairs sorted by source, with shape ``[2, E]``; this and
             the other buffers are those of :class:`~lrdgraph.candidates.Candidates`.
 
@@ -56,6 +59,7 @@ class LatentRelationGraph(nn.Module):
     """
 
     x: Tensor
+    known: Tensor
     edge_index: Tensor
     key: Tensor
     start: Tensor
@@ -98,6 +102,7 @@ class LatentRelationGraph(nn.Module):
         self.vector_steps = nn.ModuleList(candidates.vector_steps)
         for name, value in candidates.tensors().items():
             self.register_buffer(name, value)
+        self.register_buffer("known", self.x.new_empty(0), persistent=False)
         if num_latent and not self.static.any():
             raise ValueError(
                 "latent relations need pairs that exist for another reason than "
@@ -105,10 +110,14 @@ class LatentRelationGraph(nn.Module):
                 "'num_latent' to 0"
             )
         if num_latent:
-            sizes = (self.x.size(1), state_channels, num_latent, self.lags[self.static])
-            self.dvae = make_dvae(objective, *sizes, self.observed_relations)
-            if self.dvae.even_pairs:
-                self.cumulative_weight = self.static.cumsum(0)
+            self.dvae = make_dvae(objective, candidates, num_latent, state_channels)
+            if isinstance(self.dvae, FactDVAE):
+                self._count_facts(self.observed[:, self.dvae.place])
+
+    def _count_facts(self, facts: Tensor) -> None:
+        """Let facts ``[E, F]`` be read of items, and all pairs be drawn alike."""
+        self.known = count_facts(self.edge_index, facts, self.num_items)
+        self.cumulative_weight = self.static.cumsum(0)
 
     @property
     def num_items(self) -> int:
@@ -164,13 +173,29 @@ class LatentRelationGraph(nn.Module):
         drawn = torch.randint(total, (num_pairs,), device=self.x.device)
         return torch.searchsorted(self.cumulative_weight, drawn, right=True)
 
-    def posterior(self, edge_id: Tensor) -> Tensor:
-        """``q(r | i, j)`` of pairs ``edge_id [M]``, ``[M, K + 1]``, differentiable."""
-        item, pair = distinct(self.edge_index[:, edge_id], self.num_items)
+    def read(self, item: Tensor) -> Tensor:
+        """What the DVAE reads of items ``[n]``: texts, and with ``'facts'`` counts."""
+        x = self.x[item]
+        return torch.cat([x, self.known[item]], dim=1) if len(self.known) else x
+
+    def infer(self, edge_index: Tensor) -> Tensor:
+        """``q(r | i, j)`` of any pairs of items, candidates or not, differentiable.
+
+        Args:
+            edge_index: Source and target of each pair, with shape ``[2, M]``.
+
+        Returns:
+            Probabilities of :attr:`latent_relations`, with shape ``[M, K + 1]``.
+        """
+        item, pair = distinct(edge_index, self.num_items)
         if torch.is_grad_enabled():
-            return self.dvae.posterior(self.dvae.roles(self.x[item]), pair)
-        roles = by_parts(lambda part: self.dvae.roles(self.x[part]), item, _ITEMS)
+            return self.dvae.posterior(self.dvae.roles(self.read(item)), pair)
+        roles = by_parts(lambda part: self.dvae.roles(self.read(part)), item, _ITEMS)
         return by_parts(lambda p: self.dvae.posterior(roles, p.t()), pair.t(), _PAIRS)
+
+    def posterior(self, edge_id: Tensor) -> Tensor:
+        """``q(r | i, j)`` of candidate pairs ``edge_id [M]``; see :meth:`infer`."""
+        return self.infer(self.edge_index[:, edge_id])
 
     def relation_losses(
         self, states: Tensor | None, num_pairs: int, drawn: PairDraw | None = None
@@ -185,7 +210,7 @@ class LatentRelationGraph(nn.Module):
         edge_id = self.sample_pairs(num_pairs) if drawn is None else drawn.edge_id
         edge_index = self.edge_index[:, edge_id]
         item, pair = distinct(edge_index, self.num_items)
-        x = self.dvae.without_some_features(self.x[item])
+        x = self.dvae.without_some_features(self.read(item))
         posterior = self.dvae.posterior(self.dvae.roles(x), pair)
         if drawn is None:
             sampled = torch.randint(self.num_items, (num_pairs // 4,), device=x.device)
@@ -200,7 +225,7 @@ class LatentRelationGraph(nn.Module):
             "spread": self.dvae.spread_loss(posterior),
         }
 
-    def _latent(self, edge_id: Tensor) -> Tensor:
+    def latent(self, edge_id: Tensor) -> Tensor:
         """Posterior without *none*, 0 on pairs known from transitions alone."""
         place = self.static[edge_id].nonzero().squeeze(-1)
         posterior = self.posterior(edge_id[place])[:, 1:]
@@ -238,39 +263,8 @@ class LatentRelationGraph(nn.Module):
         if TRANSITION in self.relations:
             weights.append(self.transition_weight(edge_id).unsqueeze(-1))
         if self.num_latent:
-            weights.append(self._latent(edge_id) * scale)
+            weights.append(self.latent(edge_id) * scale)
         return TypedEdges(self.edge_index[:, edge_id], torch.cat(weights, dim=-1))
-
-    @torch.no_grad()
-    def probability(self, edge_id: Tensor | None = None) -> Tensor:
-        """How sure each relation is of each pair, for reading.
-
-        1 where a relation was observed, the source's share of transitions (0 of lent
-        ones), the posterior of latent relations (0 on pairs without another reason).
-
-        Args:
-            edge_id: Places of the pairs, with shape ``[M]``; None for all of them.
-
-        Returns:
-            Probabilities with shape ``[M, R]``.
-        """
-        if edge_id is None:
-            edge_id = torch.arange(self.num_edges, device=self.x.device)
-        columns = [self.observed[edge_id]]
-        if TRANSITION in self.relations:
-            columns.append(self._share(edge_id).unsqueeze(-1))
-        if self.num_latent:
-            columns.append(self._latent(edge_id))
-        return torch.cat(columns, dim=-1)
-
-    def _share(self, edge_id: Tensor) -> Tensor:
-        """Share of the source's counted transitions; of lent ones nothing, ``[M]``."""
-        item, place = distinct(self.edge_index[0, edge_id], self.num_items)
-        owner, leaving = self.edges_from(item)
-        both = torch.cat([edge_id, leaving])
-        count = self.transitions[both] * (self.popularity[self.edge_index[1, both]] > 0)
-        total = count.new_zeros(len(item)).index_add_(0, owner, count[len(edge_id) :])
-        return count[: len(edge_id)] / total.clamp(min=1)[place]
 
     def index(self, item: str) -> int:
         """Internal index of an external item id.
@@ -288,6 +282,7 @@ class LatentRelationGraph(nn.Module):
     # Functions of a graph, as methods: its growth, and how it goes out.
     with_items = arrivals.with_items
     neighbors = convert.neighbors
+    probability = convert.probability
     save = convert.save
     to_data = convert.to_data
     to_frame = convert.to_frame

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from torch import Tensor
-
+from lrdgraph.candidates import Candidates
+from lrdgraph.facts import typical_facts
 from lrdgraph.habits import typical_habits
 from lrdgraph.nn.dvae import RelationDVAE
 from lrdgraph.nn.fact_dvae import FactDVAE
@@ -25,39 +23,41 @@ OBJECTIVES = ("marginal", "facts", "lrd", "released")
 
 
 def make_dvae(
-    objective: str,
-    in_channels: int,
-    state_channels: int,
-    num_latent: int,
-    lags: Tensor,
-    observed: Sequence[str] = (),
+    objective: str, candidates: Candidates, num_latent: int, state_channels: int
 ) -> PairDVAE:
-    """An untrained DVAE with the named objective.
+    """An untrained DVAE with the named objective, and a first guess of its relations.
 
     Args:
         objective: One of :data:`OBJECTIVES`.
-        in_channels: Size of an item text vector.
-        state_channels: Size of an item state, from which items are reconstructed.
+        candidates: The items, and the pairs to learn from.
         num_latent: Number of latent relations ``K`` besides *none*.
-        lags: Shoppers by lag bucket of the pairs to learn from, ``[E, num_lags]``.
-        observed: Names of the observed relations of a pair.
+        state_channels: Size of an item state, from which items are reconstructed.
 
     Raises:
-        ValueError: If the objective is unknown or ``num_latent`` is not positive.
+        ValueError: If the objective is unknown, if ``num_latent`` is not positive, or
+            if there are no facts to explain.
     """
     if objective not in OBJECTIVES:
         raise ValueError(
             f"'objective' needs to be one of {OBJECTIVES} (got {objective!r})"
         )
+    sizes = (candidates.x.size(1), state_channels, num_latent)
+    names, num_lags = candidates.observed_relations, candidates.lags.size(1)
     if objective == "lrd":
-        return LRDRelationDVAE(in_channels, state_channels, num_latent)
+        return LRDRelationDVAE(*sizes)
     if objective == "released":
-        known = len(observed) + 1  # with the virtual one of a recommender
-        return ReleasedLRD(in_channels, state_channels, num_latent, known)
-    sizes = (in_channels, state_channels, num_latent, lags.size(1))
+        return ReleasedLRD(*sizes, len(names) + 1)  # and the recommender's virtual one
     if objective == "facts":
-        dvae: RelationDVAE = FactDVAE(*sizes, observed)
+        dvae: RelationDVAE = _informed(FactDVAE(*sizes, num_lags, names), candidates)
     else:
-        dvae = RelationDVAE(*sizes)
+        dvae = RelationDVAE(*sizes, num_lags)
+    lags = candidates.lags[candidates.static]
     dvae.habit.data += typical_habits(lags, num_latent + 1).log()
+    return dvae
+
+
+def _informed(dvae: FactDVAE, candidates: Candidates) -> FactDVAE:
+    """The DVAE with a first guess of the facts of its relations."""
+    facts = candidates.observed[candidates.static][:, dvae.place]
+    dvae.fact.data += typical_facts(facts, dvae.num_latent + 1).logit()
     return dvae

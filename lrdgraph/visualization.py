@@ -261,7 +261,7 @@ def _draw_legend(
 @torch.no_grad()
 def _assign(graph: LatentRelationGraph, edge_index: Tensor) -> Tensor:
     """Number of pairs in ``latent_1``, ..., ``latent_K`` and ``'none'``."""
-    posterior = graph.dvae.posterior(graph.dvae.roles(graph.x), edge_index)
+    posterior = graph.infer(edge_index)
     label = posterior.argmax(dim=-1)
     return torch.bincount(label, minlength=graph.num_latent + 1).roll(-1)
 

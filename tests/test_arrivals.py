@@ -126,8 +126,8 @@ def test_what_leads_to_a_new_item_counts_by_how_near_it_is(graph, grown):
 def test_relations_of_new_pairs_are_read_off_the_texts(graph, grown):
     edge_id = (grown.edge_index >= graph.num_items).any(0).nonzero().squeeze(1)
     pair = grown.edge_index[:, edge_id]
-    expected = graph.dvae.posterior(graph.dvae.roles(grown.x), pair)
-    assert torch.allclose(grown.posterior(edge_id), expected, atol=1e-6)
+    read_off = graph.dvae.posterior(graph.dvae.roles(grown.x), pair)
+    assert torch.allclose(grown.posterior(edge_id), read_off, atol=1e-6)
     assert grown.posterior(edge_id).std(0).max() > 0.01
 
 

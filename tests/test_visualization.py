@@ -191,7 +191,7 @@ def bars(ax: Axes) -> Counter[str]:
 
 def most_probable(graph: LatentRelationGraph, pairs: torch.Tensor) -> Counter[str]:
     with torch.no_grad():
-        posterior = graph.dvae.posterior(graph.dvae.roles(graph.x), pairs)
+        posterior = graph.infer(pairs)
     return Counter(graph.latent_relations[r] for r in posterior.argmax(-1).tolist())
 
 

@@ -3,7 +3,16 @@
 from lrdgraph.convert.edges import likely_edges
 from lrdgraph.convert.neighbors import neighbors
 from lrdgraph.convert.networks import to_data, to_networkx
+from lrdgraph.convert.probability import probability
 from lrdgraph.convert.save import save
 from lrdgraph.convert.tables import to_frame
 
-__all__ = ["likely_edges", "neighbors", "save", "to_data", "to_frame", "to_networkx"]
+__all__ = [
+    "likely_edges",
+    "neighbors",
+    "probability",
+    "save",
+    "to_data",
+    "to_frame",
+    "to_networkx",
+]

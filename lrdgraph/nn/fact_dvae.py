@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from lrdgraph.nn.dvae import RelationDVAE
 from lrdgraph.typing import TEXT_KNN, PairEvidence
 
+_UNKNOWN = 0.1  # of the items that are learned from go without counts
+
 
 class FactDVAE(RelationDVAE):
     r"""A :class:`RelationDVAE` whose relations explain which observed ones hold.
@@ -22,13 +24,18 @@ class FactDVAE(RelationDVAE):
         \log \sum_r q(r \mid i, j)\; p(n_{ij} \mid r)
         \prod_o \phi_{ro}^{o_{ij}} (1 - \phi_{ro})^{1 - o_{ij}}
 
-    As :math:`q` reads texts alone, this foretells observed relations
-    (:meth:`foretell`) for pairs of which nobody has written any down, as long as their
-    like is known. Where observed relations are to be compared with what is found
-    without them, or a recommender has them anyway, :class:`RelationDVAE` is right.
+    Besides texts, :math:`q` reads how many facts there are of each of the two items
+    (:func:`~lrdgraph.facts.count_facts`), as what is written down of a pair depends on
+    who writes about its items. In training, a tenth of the items go without, so that an
+    item of which nothing is known is known by its text.
+
+    So this foretells observed relations (:meth:`foretell`) for pairs of which nobody
+    has written any down, as long as their like is known. Where observed relations are
+    to be compared with what is found without them, or a recommender has them anyway,
+    :class:`RelationDVAE` is right.
 
     Args:
-        in_channels: Size of an item text vector.
+        in_channels: Size of an item text vector; ``2 F`` counts of facts follow it.
         state_channels: Size of an item state, from which items are reconstructed.
         num_latent: Number of latent relations ``K`` besides *none*.
         num_lags: Number of lag buckets.
@@ -38,13 +45,17 @@ class FactDVAE(RelationDVAE):
             need less of it.
         **options: More of :class:`RelationDVAE`.
 
+    Raises:
+        ValueError: If there is no fact to explain, or if ``num_latent`` is not
+            positive.
+
     Attributes:
         facts: Names of the ``F`` observed relations that are explained.
+        place: Which of the observed relations these are, with shape ``[F]``.
     """
 
     decay = 0.1
     presence_weight = 0.0  # that no fact holds for a pair says enough
-    even_pairs = True
 
     place: Tensor
 
@@ -58,13 +69,26 @@ class FactDVAE(RelationDVAE):
         dropout: float = 0.25,
         **options: float,
     ) -> None:
-        sizes = (in_channels, state_channels, num_latent, num_lags)
+        facts = tuple(name for name in observed if name != TEXT_KNN)
+        if not facts:
+            raise ValueError(
+                "the objective 'facts' needs observed relations to explain, besides "
+                f"{TEXT_KNN!r} (got none): give the data some, or use 'marginal'"
+            )
+        sizes = (in_channels + 2 * len(facts), state_channels, num_latent, num_lags)
         super().__init__(*sizes, dropout=dropout, **options)  # type: ignore[arg-type]
-        self.facts = tuple(name for name in observed if name != TEXT_KNN)
+        self.facts, self.in_channels = facts, in_channels
         place = torch.tensor([observed.index(name) for name in self.facts]).long()
         self.register_buffer("place", place, persistent=False)
         self.fact = nn.Parameter(torch.empty(num_latent + 1, len(self.facts)))
         nn.init.normal_(self.fact, std=0.3)
+
+    def without_some_features(self, x: Tensor) -> Tensor:
+        """Texts without some features, and a tenth of the items without counts."""
+        text, known = x.tensor_split([self.in_channels], dim=1)
+        if self.training:
+            known = known * (torch.rand_like(x[:, :1]) >= _UNKNOWN)
+        return torch.cat([super().without_some_features(text), known], dim=1)
 
     def likelihood(self, pairs: PairEvidence) -> Tensor:
         """Habits and observed relations, given each relation, ``[E, K + 1]``."""

@@ -25,7 +25,6 @@ class PairDVAE(nn.Module, ABC):
         relation: Vectors of the relations, of the size ``C`` of an item state.
         decay: Weight decay of :func:`~lrdgraph.discovery.discover`.
         presence_weight: Weight that it gives to :meth:`presence_loss` by default.
-        even_pairs: Whether all pairs are drawn alike, not by their followers.
 
     Raises:
         ValueError: If ``num_latent`` is not positive.
@@ -35,7 +34,6 @@ class PairDVAE(nn.Module, ABC):
     relation: nn.Parameter
     decay = 0.3
     presence_weight = 0.3
-    even_pairs = False
 
     def __init__(self, num_latent: int) -> None:
         super().__init__()

@@ -53,6 +53,19 @@ def test_what_is_foretold_is_a_mean_over_relations(dvae):
     assert torch.allclose(mixed, dvae.fact.sigmoid()[:2].mean(0, keepdim=True))
 
 
+def test_a_tenth_of_the_items_is_learned_from_without_counts(dvae):
+    x = torch.ones(20_000, 6 + 4)
+    seen = dvae.train().without_some_features(x)[:, 6:]
+    assert seen.any(1).equal(seen.all(1))  # all counts of an item, or none
+    assert seen.any(1).float().mean().item() == pytest.approx(0.9, abs=0.01)
+    assert dvae.eval().without_some_features(x).equal(x)
+
+
+def test_without_facts_there_is_nothing_to_explain():
+    with pytest.raises(ValueError, match=r"needs observed relations.*got none"):
+        FactDVAE(6, 5, NUM_LATENT, NUM_LAGS, ("text_knn",))
+
+
 def test_facts_of_hidden_pairs_are_foretold():
     num_items = 60
     item = torch.arange(num_items)
@@ -78,7 +91,7 @@ def test_facts_of_hidden_pairs_are_foretold():
     discover(graph, 600, progress=False)
     asked = hidden.fill_diagonal_(False).nonzero().T
     with torch.no_grad():
-        posterior = graph.dvae.posterior(graph.dvae.roles(graph.x), asked)
+        posterior = graph.infer(asked)
         foretold = graph.dvae.foretell(posterior)
     for fact, probability in zip(graph.dvae.facts, foretold.T, strict=True):
         assert roc_auc_score(holds[fact][tuple(asked)], probability) > 0.7
