@@ -7,6 +7,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_avg_fn
 from tqdm import trange
 
 from lrdgraph.graph import LatentRelationGraph
+from lrdgraph.nn.fact_dvae import FactDVAE
 
 
 def discover(
@@ -34,11 +35,13 @@ def discover(
 
     Raises:
         ValueError: If the graph has no latent relations, if no pair was ever followed
-            by a shopper, or if its objective needs a recommender.
+            by a shopper and there are no facts to learn from instead, or if its
+            objective needs a recommender.
     """
     if not graph.num_latent:
         raise ValueError("'graph' needs latent relations to discover (got none)")
-    if not graph.lags[graph.static, :-1].any():
+    habits_alone = not isinstance(graph.dvae, FactDVAE)
+    if habits_alone and not graph.lags[graph.static, :-1].any():
         raise ValueError(
             "discovery needs training interactions in which shoppers go from one item "
             f"of a pair to the other (got none for {int(graph.static.sum())} pairs): "

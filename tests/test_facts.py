@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from lrdgraph import LatentRelationGraph
+from lrdgraph.discovery import discover
 from lrdgraph.facts import count_facts, typical_facts
 from lrdgraph.testing import make_shop
 from lrdgraph.transforms import LeaveOneOut
@@ -50,6 +51,16 @@ def test_any_pair_is_inferred_and_candidates_alike(graph):
 def test_items_of_which_nothing_is_known_count_nothing():
     edge_index = torch.tensor([[0, 1], [1, 0]])
     assert not count_facts(edge_index, torch.ones(2, 3), 4)[2:].any()
+
+
+def test_facts_are_discovered_where_nobody_went_from_one_to_the_other():
+    shop = make_shop([[0, 1, 2]], 6, RELATIONS)  # without a split
+    graph = LatentRelationGraph(shop, 2, 4, objective="facts")
+    before = graph.dvae.fact.clone()
+    discover(graph, 5, progress=False)
+    assert not graph.dvae.fact.equal(before)
+    with pytest.raises(ValueError, match=r"training interactions .* \(got none for"):
+        discover(LatentRelationGraph(shop, 2, 4), 5, progress=False)
 
 
 def test_typical_facts_are_the_groups_that_pairs_were_drawn_from():

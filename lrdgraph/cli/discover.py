@@ -27,19 +27,19 @@ def run(args: Namespace) -> None:
     data = read_shop(args, settings)
     data = prepare(data, make_encoder(settings, args.vectors), args.neighbours)
     torch.manual_seed(args.seed)
-    graph = discovered(data, args.num_latent, args.steps)
+    graph = discovered(data, args)
     descriptions = describe(graph, data)
     _write(args, graph, data, descriptions)
     print(overview(descriptions).round(3).to_string(na_rep="-"))
     print(f"\nEdges, relations.json and report.html are in {args.out}")
 
 
-def discovered(data: HeteroData, num_latent: int, steps: int) -> LatentRelationGraph:
+def discovered(data: HeteroData, args: Namespace) -> LatentRelationGraph:
     """A graph whose latent relations, if it has any, are discovered."""
-    graph = LatentRelationGraph(data, num_latent)
-    if num_latent:
-        say(f"discovering {num_latent} relations over {graph.num_edges:,} pairs")
-        discover(graph, steps, progress=on_terminal())
+    graph = LatentRelationGraph(data, args.num_latent, objective=args.objective)
+    if args.num_latent:
+        say(f"discovering {args.num_latent} relations over {graph.num_edges:,} pairs")
+        discover(graph, args.steps, progress=on_terminal())
     return graph
 
 

@@ -114,6 +114,13 @@ def add_discovery(parser: ArgumentParser) -> None:
         help="number of latent relations (default: %(default)s)",
     )
     group.add_argument(
+        "--objective",
+        choices=("marginal", "facts"),
+        default="marginal",
+        help="what relations explain: when shoppers come, or also the relations that "
+        "are known, which they then foretell (default: %(default)s)",
+    )
+    group.add_argument(
         "--steps",
         type=positive,
         metavar="N",

@@ -25,7 +25,10 @@ COMMANDS = {
         "discover what relations there are between items, without a recommender",
         f"  lrdgraph discover {_TABLES} --out relations\n"
         f"  lrdgraph discover {_TABLES} --relations also-bought.tsv \\\n"
-        "      --shared-columns brand --num-latent 12 --format graphml --out relations",
+        "      --shared-columns brand --num-latent 12 --format graphml \\\n"
+        "      --out relations\n"
+        f"  lrdgraph discover {_TABLES} --relations also-bought.tsv \\\n"
+        "      --objective facts --out relations",
     ),
     "train": (
         "discover relations, train a recommender with them, evaluate and keep it",

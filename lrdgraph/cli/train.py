@@ -57,9 +57,9 @@ def _names(args: Namespace) -> str:
 def _begin(args: Namespace, data: HeteroData) -> LRDRec:
     """A new model, its relations discovered unless a checkpoint has them already."""
     if (Path(args.out) / _CHECKPOINTS / "last.ckpt").exists():
-        graph = LatentRelationGraph(data, args.num_latent)
+        graph = LatentRelationGraph(data, args.num_latent, objective=args.objective)
     else:
-        graph = discovered(data, args.num_latent, args.steps)
+        graph = discovered(data, args)
     return LRDRec(graph, trend=data["item"].get("trend"))
 
 

@@ -47,6 +47,25 @@ def test_embed_needs_texts(tmp_path, run):
     assert "needs the columns ['name'] (got ['item_id', 'title'])" in err
 
 
+def test_facts_are_discovered_where_there_are_any(
+    folder, tables, quickly, tmp_path, run
+):
+    asked = (
+        *tables,
+        "--objective",
+        "facts",
+        "--out",
+        tmp_path / "found",
+        *quickly[:-2],
+    )
+    code, _, err = run("discover", *asked)
+    assert code == 2
+    assert "'facts' needs observed relations to explain" in err
+    code, _, err = run("discover", *asked, "--shared-columns", "brand")
+    assert code == 0, err
+    assert "same_brand" in (tmp_path / "found/relations.json").read_text()
+
+
 def test_discover_writes_edges_descriptions_and_a_page(
     folder, tables, quickly, tmp_path, run
 ):

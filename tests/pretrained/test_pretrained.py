@@ -29,6 +29,9 @@ def make_model(data: HeteroData, trend=None, **options) -> LRDRec:
     return model.eval()
 
 
+WITH_FACTS = make_shop([[0, 1, 2, 3]], 6, {"also": [(0, 1), (2, 4)]})
+
+
 @pytest.fixture
 def kept(tmp_path) -> Path:
     make_model(shop()).save_pretrained(tmp_path / "kept")
@@ -41,6 +44,7 @@ def kept(tmp_path) -> Path:
         {},
         {"num_latent": 0},
         {"objective": "lrd"},
+        {"objective": "facts", "data": TextKNN(3)(WITH_FACTS)},
         {"trend": torch.rand(6, 3, 2)},
         {"data": shop(Whiten(3), Normalize())},
     ],
