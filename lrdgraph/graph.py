@@ -18,7 +18,7 @@ from lrdgraph.text.vector_step import VectorStep
 from lrdgraph.typing import NONE, TRANSITION, PairDraw, PairEvidence, TypedEdges
 
 _PAIRS = 1 << 13  # whose hidden layers a processor keeps near, without a gradient
-_ITEMS = 1 << 16  # whose texts are looked at at a time, without a gradient
+_ITEMS = 1 << 10  # whose texts are looked at at a time, without a gradient
 
 
 class LatentRelationGraph(nn.Module):

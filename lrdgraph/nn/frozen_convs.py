@@ -83,8 +83,7 @@ class FrozenConvs(nn.ModuleList):
         if not (self.training and self._heard):
             self._heard = self._hear(everybody(), type_edges()) if len(self) else []
         for conv, heard in zip(self._convs(), self._heard, strict=True):
-            means = heard.index_select(0, item).transpose(0, 1)
-            states = states + F.gelu(conv.mixed(states, means))
+            states = states + F.gelu(conv.mixed(states, heard.index_select(0, item)))
         return states
 
     @torch.no_grad()

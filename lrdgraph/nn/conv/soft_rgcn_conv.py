@@ -62,12 +62,12 @@ class SoftRGCNConv(nn.Module):
         Returns:
             New item states, with shape ``[N, out_channels]``.
         """
-        return self.mixed(x, typed_mean(x, edge_index, edge_weight))
+        return self.mixed(x, typed_mean(x, edge_index, edge_weight).transpose(0, 1))
 
     def mixed(self, x: Tensor, means: Tensor) -> Tensor:
-        """States ``x [N, in_channels]``, with means ``[R, N, in_channels]``."""
+        """States ``x [N, in_channels]``, with means ``[N, R, in_channels]``."""
         weight = torch.einsum("rb,bcd->rcd", self.comp, self.weight)
-        return x @ self.root + torch.einsum("rnc,rcd->nd", means, weight) + self.bias
+        return x @ self.root + means.flatten(1) @ weight.flatten(0, 1) + self.bias
 
     def frozen(self, x: Tensor, mean: FrozenTypedMean) -> Tensor:
         """:meth:`forward` over edges of constant weight, much faster."""

@@ -7,17 +7,16 @@ from copy import copy
 from functools import cached_property
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch_geometric.utils import scatter
 
 from lrdgraph.ragged import by_parts, ragged_arange, starts
 
-EDGES = 1 << 22
+EDGES = 1 << 14
 """Edges that are typed at a time where there are very many."""
 
-ITEMS = 1 << 16
+ITEMS = 1 << 10
 """Items whose means of all relations are computed at a time, without a gradient."""
 
 
@@ -93,21 +92,19 @@ class FrozenTypedMean:
         return copy(self)  # of constants: PyTorch copies no sparse matrix
 
     @cached_property
+    def _by_target(self) -> Tensor:
+        """Edges in the order of their targets, ``[E]``."""
+        return self._edge_index[1].argsort(stable=True)
+
+    @cached_property
+    def _start(self) -> Tensor:
+        """Where the edges of each target begin in this order, ``[N + 1]``."""
+        return starts(self._edge_index[1, self._by_target], self._num_items)
+
+    @cached_property
     def forth(self) -> Tensor:
         """From sources to targets: shares, a row for every relation and target."""
-        by_target = self._edge_index[1].argsort(stable=True)
-        source, target = self._edge_index[:, by_target]
-        none = source[:0]
-        rows, columns, values = [none], [none.int()], [self.share.new_empty(0)]
-        for column in self.share.unbind(1):
-            share = column[by_target]
-            kept = share.nonzero().squeeze(-1)
-            rows.append(torch.bincount(target[kept], minlength=self._num_items))
-            columns.append(source[kept].int())
-            values.append(share[kept])
-        size = [self.share.size(1) * self._num_items, self._num_items]
-        start = F.pad(torch.cat(rows).cumsum(0), (1, 0))
-        return _sparse(start, torch.cat(columns), torch.cat(values), size)
+        return self._to(torch.arange(self._num_items, device=self.share.device))
 
     @cached_property
     def back(self) -> Tensor:
@@ -120,25 +117,27 @@ class FrozenTypedMean:
         return _sparse(starts(source, size[0]), target, self.share.sum(1), size)
 
     def rows(self, item: Tensor, x: Tensor) -> Tensor:
-        """Means of states ``x [N, C]`` at some items ``[n]`` alone, ``[R, n, C]``."""
-        num_items = x.size(0)
-        start = self.forth.crow_indices()
-        relation = torch.arange((start.numel() - 1) // num_items, device=item.device)
-        row = (relation.unsqueeze(1) * num_items + item).flatten()
-        length = start[row + 1] - start[row]
-        _, place = ragged_arange(start[row], length)
-        part = _sparse(
-            F.pad(length.cumsum(0), (1, 0)),
-            self.forth.col_indices()[place],
-            self.forth.values()[place],
-            [row.numel(), num_items],
-        )
-        return (part @ x).view(relation.numel(), item.numel(), x.size(1))
+        """Means of states ``x [N, C]`` at some items ``[n]`` alone, ``[n, R, C]``."""
+        size = self.share.size(1), item.numel(), x.size(1)
+        return (self._to(item) @ x).view(size).transpose(0, 1)
+
+    def _to(self, item: Tensor) -> Tensor:
+        """Shares of what reaches items ``[n]``, a row for every relation and item."""
+        first, num_items = self._start[item], item.numel()
+        owner, place = ragged_arange(first, self._start[item + 1] - first)
+        edge = self._by_target[place]
+        share = self.share[edge].t().flatten()  # relation by relation
+        kept = share.nonzero().squeeze(-1)
+        relation, at = kept // max(edge.numel(), 1), kept % max(edge.numel(), 1)
+        row = relation * num_items + owner[at]
+        size = [self.share.size(1) * num_items, self._num_items]
+        source = self._edge_index[0, edge]
+        return _sparse(starts(row, size[0]), source[at], share[kept], size)
 
     def whole(self, x: Tensor) -> Tensor:
         """Means of states ``x [N, C]`` at all items, ``[N, R, C]``."""
         every = torch.arange(self._num_items, device=x.device)
-        return by_parts(lambda i: self.rows(i, x).transpose(0, 1), every, ITEMS)
+        return by_parts(lambda i: self.rows(i, x), every, ITEMS)
 
     def __call__(self, x: Tensor, comp: Tensor) -> Tensor:
         """Means of states ``x [N, C]``, mixed by ``comp [R, B]``, ``[B, N, C]``."""
