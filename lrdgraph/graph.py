@@ -218,8 +218,12 @@ class LatentRelationGraph(nn.Module):
         known = self.lags[edge_id], self.chance[edge_index[1]]
         items, observed = drawn.negatives, self.observed[edge_id]
         pairs = PairEvidence(drawn.edge_index, *known, items, observed)
+        relation = self.dvae.relation_loss(posterior, states, pairs)
+        if isinstance(self.dvae, FactDVAE):
+            anyone = torch.randint(self.num_items, (num_pairs // 2,), device=x.device)
+            relation = relation + self.dvae.unrelated_loss(self.read(anyone)) / 4
         return {
-            "relation": self.dvae.relation_loss(posterior, states, pairs),
+            "relation": relation,
             "confidence": self.dvae.confidence_loss(posterior),
             "presence": self.dvae.presence_loss(posterior),
             "spread": self.dvae.spread_loss(posterior),

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lrdgraph.nn.dvae import RelationDVAE
+from lrdgraph.nn.dvae import RelationDVAE, marginal_loss
 from lrdgraph.typing import TEXT_KNN, PairEvidence
 
 _UNKNOWN = 0.1  # of the items that are learned from go without counts
@@ -27,7 +27,8 @@ class FactDVAE(RelationDVAE):
     Besides texts, :math:`q` reads how many facts there are of each of the two items
     (:func:`~lrdgraph.facts.count_facts`), as what is written down of a pair depends on
     who writes about its items. In training, a tenth of the items go without, so that an
-    item of which nothing is known is known by its text.
+    item of which nothing is known is known by its text; and a fifth of the pairs are
+    of anyone with anyone, of whom no fact holds (:meth:`unrelated_loss`).
 
     So this foretells observed relations (:meth:`foretell`) for pairs of which nobody
     has written any down, as long as their like is known. Where observed relations are
@@ -92,13 +93,27 @@ class FactDVAE(RelationDVAE):
 
     def likelihood(self, pairs: PairEvidence) -> Tensor:
         """Habits and observed relations, given each relation, ``[E, K + 1]``."""
-        return self.habit_likelihood(pairs) + self.fact_likelihood(pairs)
+        facts = pairs.observed.index_select(1, self.place)
+        return self.habit_likelihood(pairs) + self.fact_likelihood(facts)
 
-    def fact_likelihood(self, pairs: PairEvidence) -> Tensor:
-        """Which observed relations hold, given each relation, ``[E, K + 1]``."""
+    def fact_likelihood(self, facts: Tensor) -> Tensor:
+        """Which facts ``[E, F]`` hold, given each relation, ``[E, K + 1]``."""
         held, not_held = F.logsigmoid(self.fact), F.logsigmoid(-self.fact)
-        observed = pairs.observed.index_select(1, self.place)
-        return observed @ (held - not_held).t() + not_held.sum(1)
+        return facts @ (held - not_held).t() + not_held.sum(1)
+
+    def unrelated_loss(self, x: Tensor) -> Tensor:
+        """How unlikely it is under :math:`q` that no fact holds, in nats, mean.
+
+        Of pairs of anyone with anyone, so that such are not taken for related: among
+        the pairs that are learned from, all have something in common.
+
+        Args:
+            x: What is read of the sources, then of the targets, ``[2 M, C_in]``.
+        """
+        roles = self.roles(self.without_some_features(x))
+        pair = torch.arange(len(x), device=x.device).view(2, -1)
+        none = x.new_zeros(pair.size(1), len(self.facts))
+        return marginal_loss(self.posterior(roles, pair), self.fact_likelihood(none))
 
     def foretell(self, posterior: Tensor) -> Tensor:
         """Probability of each of ``facts``, ``[E, F]``.

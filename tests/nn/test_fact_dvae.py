@@ -26,7 +26,7 @@ def dvae() -> FactDVAE:
 
 
 def test_facts_are_explained_as_in_a_naive_loop(dvae, pairs):
-    found = dvae.fact_likelihood(pairs)
+    found = dvae.fact_likelihood(pairs.observed[:, [0, 2]])
     probability = dvae.fact.sigmoid()
     assert dvae.facts == ("brand", "also")
     for edge, facts in enumerate(pairs.observed[:, [0, 2]]):
@@ -38,7 +38,8 @@ def test_facts_are_explained_as_in_a_naive_loop(dvae, pairs):
 
 
 def test_habits_and_facts_decide_together(dvae, pairs):
-    both = dvae.habit_likelihood(pairs) + dvae.fact_likelihood(pairs)
+    facts = dvae.fact_likelihood(pairs.observed[:, [0, 2]])
+    both = dvae.habit_likelihood(pairs) + facts
     assert torch.allclose(dvae.likelihood(pairs), both)
     posterior = torch.rand(3, NUM_LATENT + 1).softmax(1)
     loss = dvae.relation_loss(posterior, None, pairs)
@@ -51,6 +52,17 @@ def test_what_is_foretold_is_a_mean_over_relations(dvae):
     assert torch.allclose(dvae.foretell(sure), dvae.fact.sigmoid())
     mixed = dvae.foretell(sure[:2].mean(0, keepdim=True))
     assert torch.allclose(mixed, dvae.fact.sigmoid()[:2].mean(0, keepdim=True))
+
+
+def test_of_anyone_with_anyone_no_fact_holds(dvae):
+    dvae.eval()
+    x = torch.randn(8, 6 + 4)
+    loss = dvae.unrelated_loss(x)
+    nothing = (1 - dvae.fact.sigmoid()).prod(1)
+    edge_index = torch.stack([torch.arange(4), torch.arange(4, 8)])
+    posterior = dvae.posterior(dvae.roles(x), edge_index)
+    expected = -(posterior @ nothing).log().mean()
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_a_tenth_of_the_items_is_learned_from_without_counts(dvae):
