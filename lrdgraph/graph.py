@@ -185,7 +185,7 @@ class LatentRelationGraph(nn.Module):
             edge_index: Source and target of each pair, with shape ``[2, M]``.
 
         Returns:
-            Probabilities of :attr:`latent_relations`, with shape ``[M, K + 1]``.
+            Probabilities of ``latent_relations``, with shape ``[M, K + 1]``.
         """
         item, pair = distinct(edge_index, self.num_items)
         if torch.is_grad_enabled():
