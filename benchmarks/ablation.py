@@ -26,8 +26,8 @@ from torch_geometric.data import HeteroData
 
 from lrdgraph import LatentRelationGraph
 from lrdgraph.discovery import discover
-from lrdgraph.metrics import kmeans_labels
 from lrdgraph.models import LRDRec
+from lrdgraph.recovery import kmeans_labels
 from lrdgraph.typing import TEXT_KNN
 
 METRIC = "NDCG@10"

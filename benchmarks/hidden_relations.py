@@ -40,8 +40,8 @@ from lrdgraph import LatentRelationGraph
 from lrdgraph.candidates import relation_pairs
 from lrdgraph.discovery import discover
 from lrdgraph.health import health
-from lrdgraph.metrics import kmeans_labels
 from lrdgraph.nn import FactDVAE
+from lrdgraph.recovery import kmeans_labels
 from lrdgraph.typing import TEXT_KNN, TRANSITION
 
 NUM_GOLD, HIDDEN = 20_000, 0.2

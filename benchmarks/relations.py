@@ -32,7 +32,7 @@ from lrdgraph import LatentRelationGraph
 from lrdgraph.candidates import relation_pairs
 from lrdgraph.datasets import PlantedRelations
 from lrdgraph.discovery import discover
-from lrdgraph.metrics import kmeans_labels, relation_recovery, shuffled_labels
+from lrdgraph.recovery import kmeans_labels, relation_recovery, shuffled_labels
 from lrdgraph.typing import TRANSITION
 
 ALONE = "discovered alone"

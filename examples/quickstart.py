@@ -22,8 +22,8 @@ from lrdgraph import LatentRelationGraph
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.datasets import PlantedRelations
 from lrdgraph.discovery import discover
-from lrdgraph.metrics import kmeans_labels, relation_recovery, shuffled_labels
 from lrdgraph.models import LRDRec, Popularity, SASRec
+from lrdgraph.recovery import kmeans_labels, relation_recovery, shuffled_labels
 from lrdgraph.report import write_report
 from lrdgraph.tasks import NextItem, fit, make_trainer
 from lrdgraph.text import TextEncoder, VectorCache, packaged_model

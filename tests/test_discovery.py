@@ -6,8 +6,8 @@ from lrdgraph import LatentRelationGraph
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.datasets import INTERACTS
 from lrdgraph.discovery import discover
-from lrdgraph.metrics import kmeans_labels, relation_recovery
 from lrdgraph.models import LRDRec
+from lrdgraph.recovery import kmeans_labels, relation_recovery
 from lrdgraph.tasks import NextItem, fit, make_trainer
 from lrdgraph.testing import HashTextEncoder, tiny_shop
 from lrdgraph.transforms import EmbedText, Normalize
