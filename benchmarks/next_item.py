@@ -67,7 +67,9 @@ BREADTH = (  # by how often training saw the target; and what is shown
 NUM_NEGATIVES = 99  # where the data brings none
 
 
-def load(name: str, root: str | None, cache: str) -> HeteroData:
+def load(
+    name: str, root: str | None, cache: str, text_model: str | None = TEXT_MODEL
+) -> HeteroData:
     """The data set with a split, text vectors, neighbours and transitions.
 
     MovieLens gets negatives, for the sampled protocol.
@@ -78,17 +80,22 @@ def load(name: str, root: str | None, cache: str) -> HeteroData:
         "ml-100k": lambda: MovieLens(root),
         "planted": lambda: PlantedRelations(),
     }
-    data = prepare(datasets[name]()[0], cache, TUNED[name].get("min_count", 1))
+    min_count = TUNED[name].get("min_count", 1)
+    data = prepare(datasets[name]()[0], cache, min_count, text_model)
     if name == "ml-100k":
         data["user"].val_negatives, data["user"].test_negatives = draw_negatives(data)
     return data
 
 
-def prepare(data: HeteroData, cache: str, min_count: int = 1) -> HeteroData:
+def prepare(
+    data: HeteroData,
+    cache: str,
+    min_count: int = 1,
+    text_model: str | None = TEXT_MODEL,
+) -> HeteroData:
     """Everything that models need, from what a data set gives."""
-    encoder = VectorCache(TextEncoder(packaged_model(TEXT_MODEL)), cache)
     steps = [
-        EmbedText(encoder),
+        EmbedText(encoder(text_model, cache)),
         Normalize(),
         TextKNN(NUM_NEIGHBORS),
         Transitions(WINDOW, min_count),
@@ -97,6 +104,18 @@ def prepare(data: HeteroData, cache: str, min_count: int = 1) -> HeteroData:
     if "split" not in data["user", "interacts", "item"]:  # Office brings the authors'
         steps.insert(0, LeaveOneOut())
     return Compose(steps)(data)
+
+
+def encoder(text_model: str | None, cache: str) -> Callable[[list[str]], Tensor]:
+    """What reads the texts: a package's model, or None, for which all are noise."""
+    if text_model is None:
+        return noise
+    return VectorCache(TextEncoder(packaged_model(text_model)), cache)
+
+
+def noise(texts: list[str]) -> Tensor:
+    """Vectors that say nothing, and the same of each item in each run."""
+    return torch.randn(len(texts), 384, generator=torch.Generator().manual_seed(0))
 
 
 def draw_negatives(data: HeteroData) -> tuple[Tensor, Tensor]:
