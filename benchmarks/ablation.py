@@ -5,8 +5,9 @@
 
 All rows train the same recommender on the same data without relations from metadata:
 pairs come from texts and from training histories alone. They differ in what stands in
-for the latent relations, or in what reads the texts. Each row is compared with the full model by a paired t-test
-over seeds, on NDCG@10 of the full ranking. A row of the JSON is not run again.
+for the latent relations, or in what reads the texts. Each row is compared with the full
+model by a paired t-test over seeds, on NDCG@10 of the full ranking. A row of the JSON
+is not run again.
 """
 
 import argparse

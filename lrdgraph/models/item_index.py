@@ -107,11 +107,11 @@ class ItemIndex:
         key = torch.cat(
             [
                 row * self.num_items + far[row, rank],
-                near.row * self.num_items + near.item,
+                (near.row.unsqueeze(1) * self.num_items + near.item).flatten(),
             ]
         )
         key, place = key.unique(return_inverse=True)
-        sent = torch.cat([user.new_zeros(len(row)), near.value])
+        sent = torch.cat([user.new_zeros(len(row)), near.value.flatten()])
         sent = user.new_zeros(len(key)).index_add(0, place, sent)
         row, item = key // self.num_items, key % self.num_items
         score = (user[row] * self.states[item]).sum(1) + self.offsets[item] + sent

@@ -202,9 +202,8 @@ class LRDRec(SASRec):
         change = self.graph.transition_weight(edge_id, own)
         change = change - self.graph.transition_weight(edge_id)
         gate = self.scorer.gates()[self.graph.relations.index(TRANSITION)]
-        return Messages(
-            paths.row[path], goal[path], gate[paths.distance[path]] * change
-        )
+        value = gate[paths.distance[path]] * change
+        return Messages(paths.row[path], goal[path, None], value.unsqueeze(1))
 
     def reach(self, asked: Asked, common: Common) -> Reach:
         """Items next to histories, to be compared with in training."""
@@ -224,7 +223,8 @@ class LRDRec(SASRec):
             paths, edge_id = sampled.won(step, reach, asked)
             target = asked.target[paths.row]
             row, _, value = self._own_share(paths, target, edge_id)
-            sent = sent.index_put((row, torch.zeros_like(row)), value, accumulate=True)
+            place = row, torch.zeros_like(row)
+            sent = sent.index_put(place, value.squeeze(1), accumulate=True)
         return own + sent[:, 0], near + sent[:, 1:]
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:

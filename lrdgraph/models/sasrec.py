@@ -184,8 +184,8 @@ class SASRec(nn.Module):
         factors = self._with_trend(users, states.t(), period)
         scores = inner_products(self.item_bias(), *factors)
         paths = history_paths(history, last_rows(history), self.num_items)
-        for row, item, value in self.messages(paths):
-            scores.view(-1).index_add_(0, row * scores.size(1) + item, value)
+        for sent in self.messages(paths):
+            sent.add_to(scores)
         return scores[:, : self.num_items]
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
@@ -213,8 +213,9 @@ class SASRec(nn.Module):
         paths = history_paths(history, rows, self.num_items)
         users = self.user_states(states, history, batch["history_time"])
         users = users[rows.batch, rows.slot]
-        never = states.new_full(paths.row.shape, -1e4)
-        seen = Messages(paths.row, paths.item, never)
+        seen_item = paths.item.unsqueeze(1)
+        never = states.new_full(seen_item.shape, -1e4)
+        seen = Messages(paths.row, seen_item, never)
         messages = [seen, *self.messages(paths, target)]
         period = batch["period"][rows.batch, rows.slot]
         users, items = self._with_trend(users, states.t(), period)

@@ -42,12 +42,11 @@ def catalogue_cross_entropy(
         messages: What is added to single scores, each sorted by row.
         target: The item that is to win each row, with shape ``[P]``.
     """
-    places = [m.row * states.size(0) + m.item for m in messages]
     first = torch.arange(0, users.size(0), _step(states), device=users.device)
     ends = [[*torch.searchsorted(m.row, first).tolist(), len(m.row)] for m in messages]
     values = [m.value for m in messages]
     loss: Tensor = _CatalogueCrossEntropy.apply(
-        users, states, bias, target, places, ends, *values
+        users, states, bias, target, messages, ends, *values
     )
     return loss
 
@@ -114,7 +113,7 @@ class _CatalogueCrossEntropy(torch.autograd.Function):
         states: Tensor,
         bias: Tensor,
         target: Tensor,
-        places: list[Tensor],
+        messages: Sequence[Messages],
         ends: list[list[int]],
         *values: Tensor,
     ) -> Tensor:
@@ -123,13 +122,12 @@ class _CatalogueCrossEntropy(torch.autograd.Function):
         ]
         loss = users.new_zeros(())
         for rows, parts in _chunks(users.size(0), _step(states), ends):
-            cells = [
-                place[part] - rows.start * states.size(0)
-                for place, part in zip(places, parts, strict=True)
+            sent = [
+                Messages(m.row[part] - rows.start, m.item[part], value[part])
+                for m, part, value in zip(messages, parts, values, strict=True)
             ]
             scores = torch.addmm(bias, users[rows], states.t())
-            for cell, part, value in zip(cells, parts, values, strict=True):
-                scores.view(-1).index_add_(0, cell, value[part])
+            cells = [one.add_to(scores) for one in sent]
             error = scores.log_softmax(dim=1)
             goal = target[rows].unsqueeze(1)
             loss -= error.gather(1, goal).sum()
@@ -138,7 +136,7 @@ class _CatalogueCrossEntropy(torch.autograd.Function):
             of_states.addmm_(error.t(), users[rows])
             of_bias += error.sum(0)
             for cell, part, grad in zip(cells, parts, of_values, strict=True):
-                grad[part] = error.view(-1).index_select(0, cell)
+                grad[part] = error.view(-1).index_select(0, cell).view_as(grad[part])
         ctx.save_for_backward(*grads)
         return loss
 

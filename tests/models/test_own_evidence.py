@@ -91,7 +91,7 @@ def score(
     for _, reached, value in model.messages(
         history_paths(history[None], rows, NUM_ITEMS), target
     ):
-        scores.index_add_(0, reached, value)
+        scores.index_add_(0, reached.flatten(), value.flatten())
     return scores
 
 

@@ -13,14 +13,14 @@ NUM_ROWS, NUM_ITEMS, CHANNELS = 7, 11, 3
 def messages(number: int) -> Messages:
     """Some of them to the same pair, and none to the last row."""
     row = torch.randint(NUM_ROWS - 1, (number,)).sort().values
-    item = torch.randint(NUM_ITEMS, (number,))
-    return Messages(row, item, torch.randn(number).double().requires_grad_())
+    item = torch.randint(NUM_ITEMS, (number, 2))
+    return Messages(row, item, torch.randn(number, 2).double().requires_grad_())
 
 
 def dense(users: Tensor, states: Tensor, bias: Tensor, sent: list[Messages]) -> Tensor:
     scores = users @ states.t() + bias
     for row, item, value in sent:
-        scores = scores.index_put((row, item), value, accumulate=True)
+        scores = scores.index_put((row.unsqueeze(1), item), value, accumulate=True)
     return scores
 
 
@@ -52,7 +52,7 @@ def test_equals_the_cross_entropy_of_all_scores(
 
 def test_no_row_costs_nothing():
     none = torch.empty(0, dtype=torch.long)
-    sent = Messages(none, none, torch.empty(0))
+    sent = Messages(none, none.view(0, 1), torch.empty(0, 1))
     users, states = torch.empty(0, 3, requires_grad=True), torch.randn(4, 3)
     loss = catalogue_cross_entropy(users, states, torch.zeros(4), [sent], none)
     loss.backward()

@@ -75,7 +75,7 @@ def test_messages_equal_a_loop_over_candidates(batch, bought, viewed, seed):
     degree = torch.bincount(owner, minlength=distinct.numel())
     sent = scorer(paths._replace(item=place), graph(edge_id), degree)
     found = torch.zeros(len(batch), NUM_ITEMS)
-    found.index_put_((sent.row, sent.item), sent.value, accumulate=True)
+    sent.add_to(found)
     assert sent.row.equal(sent.row.sort().values)
 
     gates, edges = scorer.gates(), graph()
