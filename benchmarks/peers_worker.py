@@ -186,6 +186,7 @@ def best(model: Any, questions: Any) -> pd.DataFrame:
         scores = model(question["history"], states)
         scores[question["seen_row"], question["seen_item"]] = -torch.inf
         torch.topk(scores, K, out=(score[rows], item[rows]))
+        del scores  # before there are the next ones
     return pd.DataFrame(
         {
             "user_id": user.numpy().repeat(K),

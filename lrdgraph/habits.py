@@ -103,8 +103,8 @@ def typical_habits(lags: Tensor, num_groups: int) -> Tensor:
 
     Returns:
         Share of each lag in each group, with shape ``[G, B]``, the group that is
-        followed least first; that of all pairs in every row where fewer than ``G`` are
-        followed.
+        followed least first; that of all pairs in every row where fewer than ``G``
+        different ones are followed.
     """
     from sklearn.cluster import KMeans
 
@@ -112,10 +112,10 @@ def typical_habits(lags: Tensor, num_groups: int) -> Tensor:
     overall = (lags.sum(0) + 1) / (lags.sum() + lags.size(1))
     followed = lags[:, :-1].sum(1)
     most = followed.topk(min(int((followed > 0).sum()), 10_000))
-    if len(most.indices) < num_groups:
-        return overall.repeat(num_groups, 1)
     pairs = lags[most.indices]
     smooth = _shares(pairs, overall, 5)
+    if len(smooth.unique(dim=0)) < num_groups:
+        return overall.repeat(num_groups, 1)
     kmeans = KMeans(num_groups, n_init=5, random_state=0)
     group = kmeans.fit_predict(smooth.sqrt().numpy(), sample_weight=most.values.numpy())
     member = torch.zeros(num_groups, len(group))

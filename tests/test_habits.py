@@ -87,8 +87,10 @@ def test_typical_habits_are_those_that_pairs_were_drawn_from():
     assert (found > 0).all()
 
 
-def test_too_few_pairs_that_are_followed_make_no_groups():
-    lags = torch.tensor([[0.0, 0.0, 9.0], [1.0, 2.0, 4.0]])
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("times", [1, 4])
+def test_too_few_different_pairs_that_are_followed_make_no_groups(times):
+    lags = torch.tensor([[0.0, 0.0, 9.0], [1.0, 2.0, 4.0]]).repeat(times, 1)
     habits = typical_habits(lags, 3)
     assert habits.shape == (3, 3)
     assert habits.equal(habits[:1].repeat(3, 1))

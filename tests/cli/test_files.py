@@ -51,12 +51,8 @@ def test_facts_are_discovered_where_there_are_any(
     folder, tables, quickly, tmp_path, run
 ):
     asked = (
-        *tables,
-        "--objective",
-        "facts",
-        "--out",
-        tmp_path / "found",
-        *quickly[:-2],
+        *(*tables, *quickly[:-2], "--objective", "facts"),
+        *("--out", tmp_path / "found"),
     )
     code, _, err = run("discover", *asked)
     assert code == 2
