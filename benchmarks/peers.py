@@ -12,7 +12,8 @@ hook at its start to that at its end, without validation or checkpoints; the med
 counts. A ranking gives the ten best unseen items of all test users as a table of the
 same columns, from what each library keeps its data in; the median of three counts. All
 tables are measured by the same lines. Peak memory is that of the process;
-``libraries_mib`` of it are there before any data.
+``libraries_mib`` of it are there before any data. Install lrdgraph without extras to
+measure it: Lightning loads matplotlib where it finds it.
 
 Interactions, split, hidden size, history length, layers, heads, dropout, batch size,
 epochs, the softmax over the whole catalogue and Lightning's trainer are the same. The
@@ -77,6 +78,7 @@ COSTS: dict[str, Callable[[dict], float]] = {
     "s/epoch": lambda row: row["epoch"]["processor_seconds"],
     "s/ranking": lambda row: row["full_ranking"]["processor_seconds"],
     "peak MiB": lambda row: row["peak_mib"],
+    "without imports": lambda row: row["peak_mib"] - row["libraries_mib"],
 }
 METRICS = (f"NDCG@{K}", f"HR@{K}")
 SHOP, FOUND = "shop.npz", "recommended.npz"
