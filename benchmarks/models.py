@@ -26,6 +26,7 @@ MODELS = (
     "lrdrec",
     "lrdrec-no-latent",
     "lrdrec-lrd-objective",
+    "lrdrec-facts",
     "lrdrec-timed",
     "sasrec-text",
     "sasrec-text-timed",
@@ -36,6 +37,8 @@ MODELS = (
     *(f"{name}-text" for name in BASELINES),
     *(f"lrdrec-{name}" for name in BASELINES),
 )
+
+OBJECTIVES = {"lrdrec-lrd-objective": "lrd", "lrdrec-facts": "facts"}
 
 
 def recommender(
@@ -66,7 +69,7 @@ def build(name: str, data: HeteroData, config: dict) -> torch.nn.Module:
     if not name.startswith("lrdrec"):
         x = data["item"].x if "-text" in name else None
         return SASRec(num_items, channels, x=x, trend=trend, **_sequence(config))
-    objective = "lrd" if name == "lrdrec-lrd-objective" else "marginal"
+    objective = OBJECTIVES.get(name, "marginal")
     graph = LatentRelationGraph(data, config["num_latent"], channels, objective)
     return recommender(graph, config, trend)
 
