@@ -10,7 +10,7 @@ from torch_geometric.data import HeteroData
 from torch_geometric.utils import degree
 
 from lrdgraph.habits import count_chances, count_habits, count_purchases
-from lrdgraph.ragged import starts
+from lrdgraph.ragged import ascending, starts
 from lrdgraph.text.vector_step import VectorStep
 from lrdgraph.typing import TRANSITION
 
@@ -96,7 +96,7 @@ def unite(data: HeteroData) -> Candidates:
     items, num_items, pairs = data["item"], data["item"].num_nodes, relation_pairs(data)
     counted = data["item", TRANSITION, "item"] if TRANSITION in pairs else {}
     keys = {name: pair[0] * num_items + pair[1] for name, pair in pairs.items()}
-    key = torch.cat(list(keys.values())).unique()
+    key = ascending(torch.cat(list(keys.values()))).unique_consecutive()
     place = {name: torch.searchsorted(key, k) for name, k in keys.items()}
     edge_index = torch.stack([key // num_items, key % num_items])
     names = [name for name in pairs if name != TRANSITION]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
-from lrdgraph.ragged import find
+from lrdgraph.ragged import ascending, find
 from lrdgraph.typing import TRAIN
 
 LAGS = (1, 2, 3, 4, 7, 19)
@@ -30,13 +30,11 @@ def count_habits(data: HeteroData, key: Tensor) -> Tensor:
         return counts
     store, num_items = data["user", "interacts", "item"], data["item"].num_nodes
     user, item = store["edge_index"][:, store["split"] == TRAIN]
-    begin = item.argsort(stable=True)  # one source after the other: near keys in turn
-    first = 1
+    source, first = item * num_items, 1
     for column, last in enumerate(LAGS):
         for lag in range(first, last + 1):
-            begin = begin[begin < item.numel() - lag]
-            begin = begin[user[begin] == user[begin + lag]]
-            place = find(key, item[begin] * num_items + item[begin + lag])
+            pair = source[:-lag] + item[lag:]
+            place = find(key, ascending(pair[user[:-lag] == user[lag:]]))
             place = place[place >= 0]
             counts[:, column].index_add_(0, place, torch.ones(place.numel()))
         first = last + 1

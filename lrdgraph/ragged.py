@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -76,6 +77,11 @@ def distinct(index: Tensor, size: int) -> tuple[Tensor, Tensor]:
     present[index.flatten()] = True
     place = present.cumsum(0) - 1
     return present.nonzero().squeeze(-1), place[index]
+
+
+def ascending(index: Tensor) -> Tensor:
+    """Indices ``[M]`` of a processor, sorted: by NumPy, five times as fast there."""
+    return torch.from_numpy(np.sort(index.numpy()))
 
 
 def find(key: Tensor, wanted: Tensor) -> Tensor:

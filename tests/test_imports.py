@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "typing": set(),
     "datasets": {"typing"},
     "text": {"typing"},
-    "transforms": {"datasets", "search", "text", "typing"},
+    "transforms": {"datasets", "ragged", "search", "text", "typing"},
     "nn": {"ragged", "typing"},
     "data": {"ragged", "typing"},
 }

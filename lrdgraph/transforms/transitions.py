@@ -6,6 +6,7 @@ from torch_geometric.data import HeteroData
 from torch_geometric.transforms import BaseTransform
 
 from lrdgraph.datasets.assemble import INTERACTS
+from lrdgraph.ragged import ascending
 from lrdgraph.typing import TRAIN, TRANSITION
 
 
@@ -53,7 +54,8 @@ class Transitions(BaseTransform):
             )
         num_items = data["item"].num_nodes
         user, item = interactions.edge_index[:, interactions.split == TRAIN]
-        pair, count = self._pairs(user, item, num_items).unique(return_counts=True)
+        pairs = ascending(self._pairs(user, item, num_items))
+        pair, count = pairs.unique_consecutive(return_counts=True)
         pair, count = pair[count >= self.min_count], count[count >= self.min_count]
         store = data["item", TRANSITION, "item"]
         store.edge_index = torch.stack([pair // num_items, pair % num_items])
