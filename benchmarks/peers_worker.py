@@ -176,6 +176,8 @@ def as_data(shop: dict[str, np.ndarray], config: dict[str, Any]) -> Any:
 @torch.no_grad()
 def best(model: Any, questions: Any) -> pd.DataFrame:
     """The best items that each user has not seen, as the peer's table."""
+    from lrdgraph.nn import scoring
+
     # Small results kept among large scores would keep the memory of these, too.
     user = torch.empty(len(questions.dataset), dtype=torch.long)
     item, score = user.new_empty(len(user), K), torch.empty(len(user), K)
@@ -185,7 +187,7 @@ def best(model: Any, questions: Any) -> pd.DataFrame:
         user[rows] = question["user"]
         scores = model(question["history"], states)
         scores[question["seen_row"], question["seen_item"]] = -torch.inf
-        torch.topk(scores, K, out=(score[rows], item[rows]))
+        score[rows], item[rows] = scoring.best(scores, K)
         del scores  # before there are the next ones
     return pd.DataFrame(
         {

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lrdgraph.metrics import ranking_metrics
+from lrdgraph.nn.scoring import best
 
 COLD = 5
 """An item that training saw fewer times is cold."""
@@ -69,7 +70,7 @@ class Breadth:
         self._rank.update(rank)
         self._bucket.update(bucket.byte().argmax(dim=0))
         wanted = scores.index_put(seen, scores.new_tensor(-torch.inf))
-        shown, nothing = wanted.topk(self._k).indices, target.new_empty(2, 0)
+        shown, nothing = best(wanted, self._k)[1], target.new_empty(2, 0)
         for metric in self._shown.values():
             metric.update(shown, nothing)
 

@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 from lrdgraph.evaluating import evaluating
 from lrdgraph.explain import TELLING, contributions
 from lrdgraph.models.item_index import ItemIndex, popularity
+from lrdgraph.nn.scoring import best
 
 if TYPE_CHECKING:
     from lrdgraph.models import LRDRec
@@ -133,7 +134,7 @@ def _best(
     model: LRDRec, slots: Tensor, scores: Tensor, items: Tensor | None, wanted: Wanted
 ) -> tuple[Tensor, Tensor]:
     """The best scores and their items ``[B, k]``; without items, places are items."""
-    value, item = scores.topk(min(_pool(wanted), scores.size(1)))
+    value, item = best(scores, min(_pool(wanted), scores.size(1)))
     if items is not None:
         item = items.gather(1, item)
     if wanted.max_per_relation is None:

@@ -71,6 +71,32 @@ def inner_products(bias: Tensor, users: Tensor, items: Tensor) -> Tensor:
     return scores
 
 
+def best(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """:func:`torch.topk` of rows, which takes a third of the time where they are long.
+
+    The ``k`` best are in the ``k`` groups of 16 that have the largest members.
+
+    Args:
+        scores: Scores with shape ``[B, N]``.
+        k: How many to find, at most ``N``.
+
+    Returns:
+        The largest scores, the first ones first, and their items, ``[B, k]`` each.
+    """
+    num_groups = scores.size(1) // _LINE
+    if num_groups < 32 * k:
+        value, item = scores.topk(k)
+        return value, item
+    every = torch.arange(scores.size(1), device=scores.device)
+    grouped, rest = every.split([num_groups * _LINE, every.numel() % _LINE])
+    largest = scores[:, : len(grouped)].unflatten(1, (_LINE, num_groups)).amax(1)
+    group = largest.topk(k, sorted=False).indices
+    item = grouped.view(_LINE, num_groups).t()[group].flatten(1)
+    item = torch.cat([item, rest.expand(len(item), -1)], dim=1)
+    value, place = scores.gather(1, item).topk(k)
+    return value, item.gather(1, place)
+
+
 def last_rows(history: Tensor) -> Rows:
     """One row a history ``[B, L]``: the position after its last item."""
     batch = torch.arange(history.size(0), device=history.device)

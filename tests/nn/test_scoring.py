@@ -8,6 +8,7 @@ from lrdgraph import LatentRelationGraph
 from lrdgraph.nn import RelationalScorer
 from lrdgraph.nn.scoring import (
     Paths,
+    best,
     history_paths,
     inner_products,
     last_rows,
@@ -123,3 +124,16 @@ def test_inner_products_are_the_same_with_and_without_a_gradient(num_items):
         with torch.set_grad_enabled(enabled):
             found = inner_products(bias, users, items)
         assert_close(found[:, :num_items], expected)
+
+
+@pytest.mark.parametrize("num_items", [2, 511, 512, 513, 1024, 2047])
+@pytest.mark.parametrize("k", [1, 2])
+@pytest.mark.parametrize("levels", [3, 10**6])  # many ties, and none
+def test_the_best_are_those_of_topk(num_items, k, levels):
+    generator = torch.Generator().manual_seed(0)
+    scores = torch.randint(levels, (50, num_items), generator=generator).float()
+    scores[0], scores[1, -1], scores[2, 0] = -torch.inf, torch.inf, torch.nan
+    value, item = best(scores, k)
+    assert_close(value, scores.topk(k).values, equal_nan=True)
+    assert_close(value, scores.gather(1, item), equal_nan=True)
+    assert (item.sort(1).values.diff(dim=1) > 0).all()
