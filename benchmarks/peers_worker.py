@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -182,13 +183,14 @@ def best(model: Any, questions: Any) -> pd.DataFrame:
     user = torch.empty(len(questions.dataset), dtype=torch.long)
     item, score = user.new_empty(len(user), K), torch.empty(len(user), K)
     states, end = model.item_states(), 0
-    for question in questions:
-        rows = slice(end, end := end + len(question["user"]))
-        user[rows] = question["user"]
-        scores = model(question["history"], states)
-        scores[question["seen_row"], question["seen_item"]] = -torch.inf
-        score[rows], item[rows] = scoring.best(scores, K)
-        del scores  # before there are the next ones
+    with getattr(model, "edges_kept", nullcontext)():
+        for question in questions:
+            rows = slice(end, end := end + len(question["user"]))
+            user[rows] = question["user"]
+            scores = model(question["history"], states)
+            scores[question["seen_row"], question["seen_item"]] = -torch.inf
+            score[rows], item[rows] = scoring.best(scores, K)
+            del scores  # before there are the next ones
     return pd.DataFrame(
         {
             "user_id": user.numpy().repeat(K),

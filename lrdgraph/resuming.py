@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
@@ -39,6 +40,19 @@ class RandomState(Callback):
             torch.set_rng_state(self._there["cpu"])
             if len(self._there["gpus"]) == torch.cuda.device_count():
                 torch.cuda.set_rng_state_all(self._there["gpus"])
+
+
+class Patience(EarlyStopping):
+    """Has the patience that it was given, also when it goes on with an earlier run."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take all but the patience."""
+        super().load_state_dict({**state_dict, "patience": self.patience})
+
+    def is_over(self, state_dict: dict[str, Any]) -> bool:
+        """Whether a run in this state has stopped."""
+        waited: int = state_dict["wait_count"]
+        return waited >= max(self.patience, 1)
 
 
 class WholeCheckpoints(TorchCheckpointIO):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 
@@ -21,6 +22,7 @@ from lrdgraph.metrics import rank_among, rank_of_target, ranking_metrics
 from lrdgraph.models import RCF, LRDRec, Popularity, SASRec
 from lrdgraph.optimizing import RowAdamW
 from lrdgraph.resuming import (
+    Patience,
     RandomState,
     WholeCheckpoints,
     describe_run,
@@ -79,6 +81,7 @@ class NextItem(LightningModule):
         self.weight_decay = weight_decay
         self.dvae_weight_decay = dvae_weight_decay
         self._states: Tensor | None = None
+        self._kept = ExitStack()
         self._breadth: Breadth | None = None
         self.run: dict[str, str] = {}
         self.health: dict[str, list[float]] = {}
@@ -124,7 +127,9 @@ class NextItem(LightningModule):
         self.health = checkpoint["health"]
 
     def on_validation_epoch_start(self) -> None:
-        """Compute the item states once for all questions."""
+        """Compute once for all questions: item states, and relations of pairs."""
+        if isinstance(self.model, LRDRec):
+            self._kept.enter_context(self.model.edges_kept())
         # Detached: a parameter set on a module would become one of its own.
         self._states = self.model.item_states().detach()
 
@@ -137,6 +142,7 @@ class NextItem(LightningModule):
 
     def on_test_epoch_end(self) -> None:
         """Tell what concerns all rankings together."""
+        self._kept.close()
         if self._breadth is not None:
             found, self._breadth = self._breadth.compute(), None
             named = {f"test/{name}": value for name, value in found.items()}
@@ -144,6 +150,7 @@ class NextItem(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Look at discovery after an epoch of training."""
+        self._kept.close()
         graph = getattr(self.model, "graph", None)
         fitting = self.trainer.state.fn == TrainerFn.FITTING
         if graph is None or not graph.num_latent or not fitting:
@@ -236,7 +243,7 @@ def make_trainer(
         )
         for filename, figure in (("best", monitor), ("last", None))
     )
-    stopping = _Patience(monitor, mode="max", patience=patience)
+    stopping = Patience(monitor, mode="max", patience=patience)
     return Trainer(
         max_epochs=max_epochs,
         # The last epoch is written after the best one, to know of it when resumed;
@@ -252,18 +259,6 @@ def make_trainer(
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
-
-
-class _Patience(EarlyStopping):
-    """Has the patience that it was given, also when it goes on with an earlier run."""
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        super().load_state_dict({**state_dict, "patience": self.patience})
-
-    def is_over(self, state_dict: dict[str, Any]) -> bool:
-        """Whether a run in this state has stopped."""
-        waited: int = state_dict["wait_count"]
-        return waited >= max(self.patience, 1)
 
 
 def fit(trainer: Trainer, task: NextItem, datamodule: SequenceDataModule) -> None:
@@ -284,7 +279,7 @@ def fit(trainer: Trainer, task: NextItem, datamodule: SequenceDataModule) -> Non
             :func:`make_trainer`.
     """
     stopping, best = trainer.early_stopping_callback, trainer.checkpoint_callback
-    if not (isinstance(stopping, _Patience) and isinstance(best, ModelCheckpoint)):
+    if not (isinstance(stopping, Patience) and isinstance(best, ModelCheckpoint)):
         got = [type(callback).__name__ for callback in (stopping, best)]
         raise ValueError(f"'trainer' needs to come from 'make_trainer' (got {got})")
     folder = Path(str(best.dirpath))

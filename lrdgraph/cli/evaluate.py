@@ -29,7 +29,8 @@ def run(args: Namespace) -> None:
     if model.trend is not None:
         data = Trends()(data)
         model = model.over(model.graph, trend=data["item"].trend)
-    metrics = measure(model, data)
+    with model.edges_kept():
+        metrics = measure(model, data)
     if args.json:
         print(json.dumps(metrics, indent=2))
     else:

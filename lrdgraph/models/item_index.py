@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lrdgraph.evaluating import evaluating
-from lrdgraph.nn.conv.typed_mean import EDGES
 from lrdgraph.nn.scoring import history_paths, last_rows
-from lrdgraph.ragged import by_parts
 from lrdgraph.typing import TypedEdges
 
 if TYPE_CHECKING:
@@ -68,8 +66,7 @@ class ItemIndex:
         self.num_candidates = num_candidates
         with evaluating(model):
             self.states, self.offsets = model.item_states(), model.item_offsets()
-            every = torch.arange(model.graph.num_edges, device=model.bias.device)
-            self._weight = by_parts(lambda e: model.edges(e).weight, every, EDGES)
+        self._weight = model.edge_weights()
         self._popularity, self._cells = popularity(model), None
         if num_candidates < self.num_items:
             self._cells = _cells(self._rows().cpu().numpy(), num_probes)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from lrdgraph.models import carry_over, large, recommending, sampled
 from lrdgraph.models.newcomers import Newcomers
 from lrdgraph.models.sampled import Asked, Common, Reach
 from lrdgraph.models.sasrec import SASRec
-from lrdgraph.nn.conv.typed_mean import FrozenTypedMean
+from lrdgraph.nn.conv.typed_mean import EDGES, FrozenTypedMean
 from lrdgraph.nn.frozen_convs import FrozenConvs
 from lrdgraph.nn.precision import in_single_precision
 from lrdgraph.nn.scoring import (
@@ -24,8 +25,11 @@ from lrdgraph.nn.scoring import (
     RelationalScorer,
     own_transitions,
 )
-from lrdgraph.ragged import distinct
+from lrdgraph.ragged import by_parts, distinct
 from lrdgraph.typing import TRANSITION, Batch, TypedEdges
+
+KEPT = 1 << 26
+"""Weights of pairs that are kept while many histories are scored: 256 MiB."""
 
 
 class LRDRec(SASRec):
@@ -124,6 +128,7 @@ class LRDRec(SASRec):
         self.convs = FrozenConvs(hidden_channels, convolved, num_convs)
         self.scorer = RelationalScorer(len(graph.relations), max_length)
         self.newcomers = Newcomers(graph, newness)
+        self._kept: Tensor | None = None
 
     @torch.no_grad()
     def type_edges(self) -> FrozenTypedMean:
@@ -155,8 +160,32 @@ class LRDRec(SASRec):
 
     def edges(self, edge_id: Tensor | None = None) -> TypedEdges:
         """Relations of pairs as they count here: see :class:`LatentRelationGraph`."""
+        if self._kept is not None and edge_id is not None and not self.training:
+            kept = self._kept.index_select(0, edge_id)
+            return TypedEdges(self.graph.edge_index[:, edge_id], kept)
         edges: TypedEdges = self.newcomers(self.graph(edge_id))
         return edges
+
+    @torch.no_grad()
+    def edge_weights(self) -> Tensor:
+        """Weights of all pairs, as in evaluation, a part at a time, ``[E, R]``."""
+        every = torch.arange(self.graph.num_edges, device=self.bias.device)
+        with evaluating(self):
+            return by_parts(lambda part: self.edges(part).weight, every, EDGES)
+
+    @contextmanager
+    def edges_kept(self) -> Iterator[None]:
+        """Weigh pairs once, for whoever scores many histories and learns nothing.
+
+        Without, those that leave a history are weighed whenever it is scored. Where
+        there are more than :data:`KEPT` weights, that is so all the same.
+        """
+        few = self.graph.num_edges * len(self.graph.relations) <= KEPT
+        self._kept = self.edge_weights() if few else None
+        try:
+            yield
+        finally:
+            self._kept = None
 
     def item_states(self, item: Tensor | None = None) -> Tensor:
         """State of items ``[n]``, or of all, with shape ``[n, C]``."""

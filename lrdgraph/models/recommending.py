@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -130,8 +131,9 @@ def recommend_all(
     ranked = rank(model, asked, wanted, batch_size, states, index)
     tables = [pd.DataFrame(columns=list(COLUMNS))]
     shown = tqdm(steps, desc="recommend", disable=not progress)
-    for first, batch in zip(shown, ranked, strict=True):
-        tables.append(_table(model, users[first : first + batch_size], *batch))
+    with model.edges_kept() if index is None and len(steps) > 1 else nullcontext():
+        for first, batch in zip(shown, ranked, strict=True):
+            tables.append(_table(model, users[first : first + batch_size], *batch))
     return pd.concat(tables[1:] or tables, ignore_index=True)
 
 

@@ -6,7 +6,7 @@ from torch_geometric.data import HeteroData
 
 from lrdgraph import LatentRelationGraph
 from lrdgraph.data import Histories, TrainingWindows
-from lrdgraph.models import LRDRec, SASRec
+from lrdgraph.models import LRDRec, SASRec, lrd_rec
 from lrdgraph.nn.scoring import history_paths, last_rows
 from lrdgraph.testing import make_shop
 from lrdgraph.transforms import LeaveOneOut, Transitions
@@ -47,6 +47,28 @@ def test_score_is_that_of_sasrec_plus_messages(shop):
         sent = edges.weight[leaving] @ gates[:, distance]
         expected[row].index_add_(0, edges.edge_index[1, leaving], sent.detach())
     assert torch.allclose(model(history), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("kept", [lrd_rec.KEPT, 1])
+def test_scores_are_the_same_where_edges_are_kept(shop, monkeypatch, kept):
+    monkeypatch.setattr(lrd_rec, "KEPT", kept)
+    model, history = make_model(shop).eval(), make_batch(shop)["history"]
+    expected, weighed = model(history), []
+    forward = model.graph.forward
+    model.graph.forward = lambda edge: weighed.append(edge) or forward(edge)
+    with model.edges_kept():
+        there = len(weighed)
+        assert torch.allclose(model(history), expected, atol=1e-6)
+        assert (len(weighed) > there) == (kept == 1)
+    torch.nn.init.normal_(model.graph.dvae.outcome.bias, std=9)
+    assert not torch.allclose(model(history), expected, atol=1e-2)
+
+
+def test_kept_edges_are_not_trained_on(shop):
+    model, batch = make_model(shop, num_convs=0), make_batch(shop)
+    with model.edges_kept():
+        model.loss(batch)["next_item"].backward()
+    assert model.graph.dvae.outcome.weight.grad.any()
 
 
 @pytest.mark.parametrize("num_latent", [0, 1, 2])
