@@ -178,7 +178,7 @@ class LRDRec(SASRec):
         """Weigh pairs once, for whoever scores many histories and learns nothing.
 
         Without, those that leave a history are weighed whenever it is scored. Where
-        there are more than :data:`KEPT` weights, that is so all the same.
+        weights would take more than 256 MiB, that is so all the same.
         """
         few = self.graph.num_edges * len(self.graph.relations) <= KEPT
         self._kept = self.edge_weights() if few else None
