@@ -124,13 +124,18 @@ ROWS: dict[str, tuple[Build, dict]] = {
 
 def table(rows: list[dict]) -> str:
     """Mean and spread of every row, its difference to the full model, and p."""
-    head = ["row", "seeds", METRIC, "to the full model", "p"]
-    lines = [head, ["---"] * len(head)]
     by_row: dict[str, dict[int, float]] = {}
     for row in rows:
         value = row["metrics"]["full"][METRIC]
         by_row.setdefault(row["model"], {})[row["seed"]] = value
-    reference = by_row.get("full model", {})
+    return compare(by_row, "full model", METRIC)
+
+
+def compare(by_row: dict[str, dict[int, float]], first: str, metric: str) -> str:
+    """A figure of each row and seed, beside that of the ``first`` row."""
+    head = ["row", "seeds", metric, f"to {first!r}", "p"]
+    lines = [head, ["---"] * len(head)]
+    reference = by_row.get(first, {})
     for name, values in by_row.items():
         value = torch.tensor(list(values.values()), dtype=torch.double)
         spread = f" ± {value.std():.4f}" if len(value) > 1 else ""
@@ -176,7 +181,8 @@ def main() -> None:
 
     @cache
     def data_of(text_model: str | None) -> HeteroData:
-        return without_observed(load(args.dataset, args.root, args.cache, text_model))
+        config = {"text_model": text_model}
+        return without_observed(load(args.dataset, args.root, args.cache, config))
 
     for seed in args.seeds:
         for name in args.rows:

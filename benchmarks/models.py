@@ -20,6 +20,12 @@ TUNED = {
 # The same, for models with another encoder than the Transformer (benchmarks/tune.py).
 TUNED_ENCODERS: dict[tuple[str, str], dict] = {}
 NUM_NEIGHBORS, WINDOW = 20, 3  # of TextKNN and Transitions
+DATA = {  # what the data are made with, if a row says nothing else
+    "text_model": TEXT_MODEL,
+    "num_neighbors": NUM_NEIGHBORS,
+    "window": WINDOW,
+    "min_count": 1,
+}
 NUM_PERIODS = 64  # of Trends, for the models whose names end with "-timed"
 BASELINES = ("gru4rec", "caser", "tisasrec", "bsarec", "hstu")  # other encoders
 MODELS = (
@@ -77,10 +83,7 @@ def build(name: str, data: HeteroData, config: dict) -> torch.nn.Module:
 def configure(dataset: str, model: str, args: argparse.Namespace) -> dict:
     """Every hyper-parameter of a run."""
     config = {
-        "text_model": TEXT_MODEL,
-        "num_neighbors": NUM_NEIGHBORS,
-        "window": WINDOW,
-        "min_count": 1,
+        **DATA,
         "max_length": args.max_length,
         "hidden_channels": 64,
         "batch_size": 256,

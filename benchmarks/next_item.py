@@ -18,16 +18,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from models import (
-    MODELS,
-    NUM_NEIGHBORS,
-    NUM_PERIODS,
-    TEXT_MODEL,
-    TUNED,
-    WINDOW,
-    build,
-    configure,
-)
+from models import DATA, MODELS, NUM_PERIODS, TUNED, build, configure
 from pytorch_lightning import Trainer, seed_everything
 from record import Results, device, peak_mib
 from torch import Tensor
@@ -79,31 +70,26 @@ def read(name: str, root: str | None) -> HeteroData:
 
 
 def load(
-    name: str, root: str | None, cache: str, text_model: str | None = TEXT_MODEL
+    name: str, root: str | None, cache: str, config: dict | None = None
 ) -> HeteroData:
     """The data set with a split, text vectors, neighbours and transitions.
 
     MovieLens gets negatives, for the sampled protocol.
     """
-    min_count = TUNED[name].get("min_count", 1)
-    data = prepare(read(name, root), cache, min_count, text_model)
+    data = prepare(read(name, root), cache, TUNED[name] | (config or {}))
     if name == "ml-100k":
         data["user"].val_negatives, data["user"].test_negatives = draw_negatives(data)
     return data
 
 
-def prepare(
-    data: HeteroData,
-    cache: str,
-    min_count: int = 1,
-    text_model: str | None = TEXT_MODEL,
-) -> HeteroData:
+def prepare(data: HeteroData, cache: str, config: dict | None = None) -> HeteroData:
     """Everything that models need, from what a data set gives."""
+    made = DATA | (config or {})
     steps = [
-        EmbedText(encoder(text_model, cache)),
+        EmbedText(encoder(made["text_model"], cache)),
         Normalize(),
-        TextKNN(NUM_NEIGHBORS),
-        Transitions(WINDOW, min_count),
+        TextKNN(made["num_neighbors"]),
+        Transitions(made["window"], made["min_count"]),
         Trends(NUM_PERIODS),
     ]
     if "split" not in data["user", "interacts", "item"]:  # Office brings the authors'
@@ -152,7 +138,8 @@ def train(
     limits = {k: config[k] for k in ("max_epochs", "patience")}
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        trainer = make_trainer(folder, **limits, progress=progress)
+        average = config.get("average", True)
+        trainer = make_trainer(folder, **limits, average=average, progress=progress)
         if not isinstance(net, Popularity):
             fit(trainer, task, module)
     return task, module, trainer, time.perf_counter() - start

@@ -50,9 +50,11 @@ def propose(rows: list[dict], first: dict) -> dict:
     return study.ask(SPACE).params
 
 
-def validate(data: HeteroData, model: str, config: dict, progress: bool) -> dict:
-    """Train with seed 0, and return the figures of the validation part."""
-    seed_everything(0)
+def validate(
+    data: HeteroData, model: str, config: dict, progress: bool, seed: int = 0
+) -> dict:
+    """Train, and return the figures of the validation part."""
+    seed_everything(seed)
     net = build(model, data, config)
     task, module, trainer, seconds = train(net, data, config, progress)
     validation = trainer.validate(task, module, verbose=False)[0]

@@ -1,0 +1,114 @@
+"""What each choice of the recommender is worth, one changed at a time.
+
+    python benchmarks/levers.py --dataset office --root DIR --seeds 0 1 2 \
+        --out benchmarks/results/levers-office.json
+
+Relations from metadata are left out. Figures are those of the validation part, as these
+are choices; the test part is never read. Each row is compared with the recommender as
+it is by a paired t-test over seeds, on NDCG@10 of the full ranking. What discovery is
+worth is in ablation.py. A row of the JSON is not run again.
+"""
+
+import argparse
+import logging
+import warnings
+from functools import cache
+from pathlib import Path
+
+from ablation import compare
+from models import DATA, TUNED, configure
+from next_item import load, without_observed
+from record import Results
+from torch_geometric.data import HeteroData
+from tune import METRIC, validate
+
+AS_IS = "as it is"
+LEVERS: dict[str, tuple[str, dict]] = {
+    AS_IS: ("lrdrec", {}),
+    "trends": ("lrdrec-timed", {}),
+    "last weights, not their average": ("lrdrec", {"average": False}),
+    "no convolution": ("lrdrec", {"num_convs": 0}),
+    "two convolutions": ("lrdrec", {"num_convs": 2}),
+    "no latent relations": ("lrdrec-no-latent", {}),
+    "no item counts as new": ("lrdrec", {"newness": 0.0}),
+    "noise in place of texts": ("lrdrec", {"text_model": None}),
+    "10 neighbours": ("lrdrec", {"num_neighbors": 10}),
+    "40 neighbours": ("lrdrec", {"num_neighbors": 40}),
+    "transitions to the next item alone": ("lrdrec", {"window": 1}),
+    "transitions to the five next": ("lrdrec", {"window": 5}),
+    "gates and DVAE at the same rate": ("lrdrec", {"gate_lr": "lr", "dvae_lr": "lr"}),
+    "GRU4Rec's encoder": ("lrdrec-gru4rec", {}),
+    "BSARec's encoder": ("lrdrec-bsarec", {}),
+    "HSTU's encoder": ("lrdrec-hstu", {}),
+    "no graph, texts and ids": ("sasrec-text", {}),
+    "no graph, ids alone": ("sasrec", {}),
+}
+
+
+def configured(name: str, args: argparse.Namespace) -> dict:
+    """Every hyper-parameter of a row; ``'lr'`` stands for the rate of all others."""
+    model, changed = LEVERS[name]
+    config = configure(args.dataset, model, args)
+    return config | {k: config["lr"] if v == "lr" else v for k, v in changed.items()}
+
+
+def table(rows: list[dict]) -> str:
+    """Mean and spread of every row, its difference to the first, and p."""
+    values: dict[str, dict[int, float]] = {}
+    for row in rows:
+        figure = row["validation"]["full"][METRIC]
+        values.setdefault(row["lever"], {})[row["seed"]] = figure
+    return compare(values, AS_IS, f"validation {METRIC}")
+
+
+def parse() -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--dataset", choices=TUNED, default="planted")
+    parser.add_argument("--root", help="folder with the raw files")
+    parser.add_argument("--rows", nargs="+", choices=LEVERS, default=list(LEVERS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--max-epochs", type=int, default=100)
+    parser.add_argument("--patience", type=int, default=5)
+    parser.add_argument("--cache", default="data/vectors", help="folder of vectors")
+    parser.add_argument("--out", type=Path, help="JSON to write (and to resume from)")
+    parser.add_argument("--no-progress", action="store_true")
+    parser.set_defaults(num_latent=8, num_convs=1, max_length=20)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run all asked rows that are not there yet, seed by seed."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
+    args = parse()
+    results = Results(args.out, table)
+
+    @cache
+    def data_of(*made: object) -> HeteroData:
+        config = dict(zip(DATA, made, strict=True))
+        return without_observed(load(args.dataset, args.root, args.cache, config))
+
+    for seed in args.seeds:
+        for name in args.rows:
+            config = configured(name, args)
+            data = data_of(*(config[choice] for choice in DATA))
+            row = {
+                "dataset": args.dataset,
+                "split_hash": data.split_hash,
+                "model": LEVERS[name][0],
+                "lever": name,
+                "setting": "no-observed",
+                "seed": seed,
+                "config": config,
+            }
+            if results.lacks(row):
+                progress = not args.no_progress
+                found = validate(data, row["model"], config, progress, seed)
+                results.add(row | found)
+
+
+if __name__ == "__main__":
+    main()
