@@ -154,15 +154,17 @@ def _compare(values: dict[int, float], reference: dict[int, float]) -> tuple[str
     return difference, f"{ttest_rel(ours, theirs).pvalue:.3f}" if seeds[1:] else "–"
 
 
-def parse() -> argparse.Namespace:
-    """Command line."""
+def parse(doc: str | None, rows: dict, seeds: list[int]) -> argparse.Namespace:
+    """Command line, without warnings of Lightning from then on."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--dataset", choices=TUNED, default="planted")
     parser.add_argument("--root", help="folder with the raw files")
-    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
+    parser.add_argument("--rows", nargs="+", choices=rows, default=list(rows))
+    parser.add_argument("--seeds", nargs="+", type=int, default=seeds)
     parser.add_argument("--max-epochs", type=int, default=100)
     parser.add_argument("--patience", type=int, default=5)
     parser.add_argument("--cache", default="data/vectors", help="folder of vectors")
@@ -174,9 +176,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     """Run all asked rows that are not there yet, seed by seed."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", module="pytorch_lightning")
-    args = parse()
+    args = parse(__doc__, ROWS, [0, 1, 2, 3, 4])
     results = Results(args.out, table)
 
     @cache

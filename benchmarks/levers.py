@@ -10,13 +10,10 @@ worth is in ablation.py. A row of the JSON is not run again.
 """
 
 import argparse
-import logging
-import warnings
 from functools import cache
-from pathlib import Path
 
-from ablation import compare
-from models import DATA, TUNED, configure
+from ablation import compare, parse
+from models import DATA, configure
 from next_item import load, without_observed
 from record import Results
 from torch_geometric.data import HeteroData
@@ -61,29 +58,9 @@ def table(rows: list[dict]) -> str:
     return compare(values, AS_IS, f"validation {METRIC}")
 
 
-def parse() -> argparse.Namespace:
-    """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--dataset", choices=TUNED, default="planted")
-    parser.add_argument("--root", help="folder with the raw files")
-    parser.add_argument("--rows", nargs="+", choices=LEVERS, default=list(LEVERS))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--max-epochs", type=int, default=100)
-    parser.add_argument("--patience", type=int, default=5)
-    parser.add_argument("--cache", default="data/vectors", help="folder of vectors")
-    parser.add_argument("--out", type=Path, help="JSON to write (and to resume from)")
-    parser.add_argument("--no-progress", action="store_true")
-    parser.set_defaults(num_latent=8, num_convs=1, max_length=20)
-    return parser.parse_args()
-
-
 def main() -> None:
     """Run all asked rows that are not there yet, seed by seed."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", module="pytorch_lightning")
-    args = parse()
+    args = parse(__doc__, LEVERS, [0, 1, 2])
     results = Results(args.out, table)
 
     @cache

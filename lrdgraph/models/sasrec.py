@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from lrdgraph.models import large
 from lrdgraph.models.sampled import Asked, Common, Reach
-from lrdgraph.nn.cross_entropy import catalogue_cross_entropy
+from lrdgraph.nn.cross_entropy import NO_SHARE, catalogue_cross_entropy
 from lrdgraph.nn.dropout import Dropout
 from lrdgraph.nn.encoder import make_encoder
 from lrdgraph.nn.scoring import (
@@ -214,7 +214,7 @@ class SASRec(nn.Module):
         users = self.user_states(states, history, batch["history_time"])
         users = users[rows.batch, rows.slot]
         seen_item = paths.item.unsqueeze(1)
-        never = states.new_full(seen_item.shape, -1e4)
+        never = states.new_full(seen_item.shape, NO_SHARE)
         seen = Messages(paths.row, seen_item, never)
         messages = [seen, *self.messages(paths, target)]
         period = batch["period"][rows.batch, rows.slot]
