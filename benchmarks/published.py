@@ -7,7 +7,9 @@ Text vectors are of unit length, as the authors' are, which are not public (Open
 ``text-embedding-ada-002``): these are MiniLM's. The best epoch is that of validation
 among the given negatives; where the data brings none, 99 are drawn. With the setting
 ``attributes``, no relation among items is known (also bought, also viewed), only what
-they are (brand, category, genre). Rows that the JSON already holds are not run again.
+they are (brand, category, genre). Larger batches are no longer the authors' setting,
+but on a GPU an epoch costs what its steps do. Rows that the JSON already holds are not
+run again.
 """
 
 import argparse
@@ -163,6 +165,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--setting", nargs="+", choices=SETTINGS, default=["observed"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[2019])
     parser.add_argument("--max-epochs", type=int, default=200)
+    parser.add_argument("--batch-size", type=int, default=SETTING["batch_size"])
+    parser.add_argument("--lr", type=float, help="learning rate, if not the authors'")
     parser.add_argument("--catalogue", action="store_true", help="rank it in the test")
     parser.add_argument("--cache", default="data/vectors", help="folder of vectors")
     parser.add_argument("--checkpoints", help="folder to go on from")
@@ -190,6 +194,8 @@ def main() -> None:
                 "max_epochs": args.max_epochs,
                 **SETTING,
                 **MODELS[model],
+                "batch_size": args.batch_size,
+                **({"lr": args.lr} if args.lr else {}),
             },
         }
         if results.lacks(row):

@@ -23,6 +23,8 @@ from lrdgraph.typing import ChoiceBatch
 
 CANDIDATES_AT_ONCE = 512
 """Candidates, of all users together, whose contexts are held at once when ranking."""
+CANDIDATES_ON_GPU = 65_536
+"""The same on a GPU, which small parts would keep waiting."""
 
 
 class RCF(nn.Module):
@@ -223,7 +225,8 @@ class RCF(nn.Module):
         scores = states.new_empty(candidates.shape)
         age = _age(history_time, time)
         filled = history < self.num_items
-        for rows, columns in _parts(*candidates.shape):
+        at_once = CANDIDATES_ON_GPU if history.is_cuda else CANDIDATES_AT_ONCE
+        for rows, columns in _parts(at_once, *candidates.shape):
             # What is padding for all of them is not looked at.
             longest = int(filled[rows].sum(1).max().clamp(min=1))
             scores[rows, columns] = self.score(
@@ -286,10 +289,12 @@ def _age(history_time: Tensor | None, time: Tensor | None) -> Tensor | None:
     return (time.unsqueeze(1) - history_time).clamp(min=0)
 
 
-def _parts(num_rows: int, num_candidates: int) -> Iterator[tuple[slice, slice]]:
-    """Rows and candidates of each part, as near to CANDIDATES_AT_ONCE as they go."""
-    width = min(num_candidates, CANDIDATES_AT_ONCE)
-    height = max(1, CANDIDATES_AT_ONCE // max(width, 1))
+def _parts(
+    at_once: int, num_rows: int, num_candidates: int
+) -> Iterator[tuple[slice, slice]]:
+    """Rows and candidates of each part, as near to ``at_once`` as they go."""
+    width = min(num_candidates, at_once)
+    height = max(1, at_once // max(width, 1))
     for row in range(0, num_rows, height):
         for column in range(0, num_candidates, width):
             yield slice(row, row + height), slice(column, column + width)
