@@ -151,7 +151,10 @@ def _compare(values: dict[int, float], reference: dict[int, float]) -> tuple[str
     if not seeds or values is reference:
         return "–", "–"
     difference = f"{100 * (sum(ours) / sum(theirs) - 1):+.1f} %"
-    return difference, f"{ttest_rel(ours, theirs).pvalue:.3f}" if seeds[1:] else "–"
+    if not seeds[1:]:
+        return difference, "–"
+    p = ttest_rel(ours, theirs).pvalue
+    return difference, "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def parse(doc: str | None, rows: dict, seeds: list[int]) -> argparse.Namespace:
