@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from models import TUNED, configure, recommender
 from next_item import load, run, without_observed
-from record import Results
+from record import Results, identify
 from scipy.stats import ttest_rel
 from torch import Tensor
 from torch_geometric.data import HeteroData
@@ -192,14 +192,7 @@ def main() -> None:
             build, changed = ROWS[name]
             config = configure(args.dataset, "lrdrec", args) | changed
             data = data_of(config["text_model"])
-            row = {
-                "dataset": args.dataset,
-                "split_hash": data.split_hash,
-                "model": name,
-                "setting": "no-observed",
-                "seed": seed,
-                "config": config,
-            }
+            row = identify(args.dataset, data, name, "no-observed", seed, config)
             if results.lacks(row):
                 progress = not args.no_progress
                 results.add(row | run(data, build, seed, config, progress))

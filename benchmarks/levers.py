@@ -15,7 +15,7 @@ from functools import cache
 from ablation import compare, parse
 from models import DATA, configure
 from next_item import load, without_observed
-from record import Results
+from record import Results, identify
 from torch_geometric.data import HeteroData
 from tune import METRIC, validate
 
@@ -72,19 +72,11 @@ def main() -> None:
         for name in args.rows:
             config = configured(name, args)
             data = data_of(*(config[choice] for choice in DATA))
-            row = {
-                "dataset": args.dataset,
-                "split_hash": data.split_hash,
-                "model": LEVERS[name][0],
-                "lever": name,
-                "setting": "no-observed",
-                "seed": seed,
-                "config": config,
-            }
+            model, progress = LEVERS[name][0], not args.no_progress
+            row = identify(args.dataset, data, model, "no-observed", seed, config)
+            row["lever"] = name
             if results.lacks(row):
-                progress = not args.no_progress
-                found = validate(data, row["model"], config, progress, seed)
-                results.add(row | found)
+                results.add(row | validate(data, model, config, progress, seed))
 
 
 if __name__ == "__main__":

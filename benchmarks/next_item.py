@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 from models import DATA, MODELS, NUM_PERIODS, TUNED, build, configure
 from pytorch_lightning import Trainer, seed_everything
-from record import Results, device, peak_mib
+from record import Results, device, identify, peak_mib
 from torch import Tensor
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import Compose
@@ -251,17 +251,11 @@ def main() -> None:
         for model in args.model:
             chance = not model.startswith("popularity")
             for seed in args.seeds if chance else args.seeds[:1]:
-                row = {
-                    "dataset": args.dataset,
-                    "split_hash": full.split_hash,
-                    "model": model,
-                    "setting": setting,
-                    "seed": seed,
-                    "config": configure(args.dataset, model, args),
-                }
+                config = configure(args.dataset, model, args)
+                row = identify(args.dataset, full, model, setting, seed, config)
                 if results.lacks(row):
                     make, progress = partial(build, model), not args.no_progress
-                    results.add(row | run(data, make, seed, row["config"], progress))
+                    results.add(row | run(data, make, seed, config, progress))
     print(f"\nseen items masked in full ranking; split {full.split_hash}")
     print(table(results.rows))
 

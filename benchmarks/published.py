@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from models import TEXT_MODEL
 from next_item import draw_negatives, encoder, group, read, table
 from pytorch_lightning import seed_everything
-from record import Results, device, peak_mib
+from record import Results, device, identify, peak_mib
 from torch_geometric.data import HeteroData
 
 from lrdgraph import LatentRelationGraph
@@ -183,21 +183,16 @@ def main() -> None:
     results = Results(args.out, table)
     full = load(args.dataset, args.root, args.cache)
     for setting, model, seed in product(args.setting, args.model, args.seeds):
-        row = {
-            "dataset": args.dataset,
-            "split_hash": full.split_hash,
-            "model": model,
-            "setting": setting,
-            "seed": seed,
-            "config": {
-                "text_model": TEXT_MODEL,
-                "max_epochs": args.max_epochs,
-                **SETTING,
-                **MODELS[model],
-                "batch_size": args.batch_size,
-                **({"lr": args.lr} if args.lr else {}),
-            },
+        config = {
+            "text_model": TEXT_MODEL,
+            "max_epochs": args.max_epochs,
+            **SETTING,
+            **MODELS[model],
+            "batch_size": args.batch_size,
         }
+        if args.lr:
+            config["lr"] = args.lr
+        row = identify(args.dataset, full, model, setting, seed, config)
         if results.lacks(row):
             data = full if setting == "observed" else attributes_alone(full)
             results.add(row | run(row, data, args))

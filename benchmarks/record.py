@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 import torch_geometric
 from memory import peak_mib as peak_mib
+from torch_geometric.data import HeteroData
 
 import lrdgraph
 from lrdgraph.datasets.files import atomic_write
@@ -34,6 +35,20 @@ class Results:
         if self.path:
             write(self.path, self.rows)
         print(self.table(self.rows), flush=True)
+
+
+def identify(
+    dataset: str, data: HeteroData, model: str, setting: str, seed: int, config: dict
+) -> dict:
+    """What tells the row of a training from all others."""
+    return {
+        "dataset": dataset,
+        "split_hash": data.split_hash,
+        "model": model,
+        "setting": setting,
+        "seed": seed,
+        "config": config,
+    }
 
 
 def read(path: Path | None) -> list[dict]:

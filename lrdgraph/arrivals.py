@@ -13,7 +13,7 @@ from torch.nn.functional import normalize
 from torch_geometric.utils import softmax
 
 from lrdgraph.candidates import Candidates, degree_scale, sampling_weight
-from lrdgraph.ragged import ragged_arange, starts
+from lrdgraph.ragged import ascending, ragged_arange, starts
 from lrdgraph.text.vectors import embed_texts, fingerprint
 from lrdgraph.typing import TEXT_KNN
 
@@ -103,7 +103,8 @@ def arrive(
     text = torch.cat([_key(pairs, num_items), _key(pairs.flip(0), num_items)]).unique()
     lent, count = lend(graph, pairs, cosines(united, pairs), num_items)
     old = _renumber(candidates, num_items)
-    grown = _extend(old, torch.cat([old.key, text, lent]).unique(), text)
+    every = ascending(torch.cat([old.key, text, lent])).unique_consecutive()
+    grown = _extend(old, every, text)
     grown.transitions[torch.searchsorted(grown.key, lent)] = count
     average = cosines(candidates.x, _by_text(candidates)).mean()
     into = (grown.edge_index[1] >= len(candidates.ids)).nonzero().squeeze(-1)
