@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from models import TUNED, build, configure
 from next_item import load, train, without_observed
 from pytorch_lightning import seed_everything
-from record import peak_mib, write
+from record import Results, device, identify, peak_mib
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
@@ -90,36 +90,42 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--num-users", type=int, default=500)
     parser.add_argument("--max-epochs", type=int, default=100)
     parser.add_argument("--cache", default="data/vectors", help="folder of vectors")
-    parser.add_argument("--out", type=Path, help="JSON to write")
+    parser.add_argument("--out", type=Path, help="JSON to write (and to resume from)")
     parser.add_argument("--no-progress", action="store_true")
     parser.set_defaults(num_latent=8, num_convs=1, max_length=20, patience=5)
     return parser.parse_args()
 
 
+def table(rows: list[dict]) -> str:
+    """What was found on each data set."""
+    head = ["data", *rows[0]["metrics"]["reasons"]]
+    lines = [head, ["---"] * len(head)]
+    for row in rows:
+        figures = row["metrics"]["reasons"].values()
+        lines.append([row["dataset"], *(f"{value:.4g}" for value in figures)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
 def main() -> None:
     """Train one model and take its reasons at their word."""
     args = parse()
+    results = Results(args.out, table)
     data = without_observed(load(args.dataset, args.root, args.cache))
     config = configure(args.dataset, "lrdrec", args)
+    row = identify(args.dataset, data, "lrdrec", "no-observed", 0, config)
+    if not results.lacks(row):
+        print(table(results.rows))
+        return
     seed_everything(0)
     model = build("lrdrec", data, config)
     *_, seconds = train(model, data, config, not args.no_progress)
-    figures = check(model, data, args.num_users, k=5)
-    for name, value in figures.items():
-        print(f"{name:20s} {value:.3f}")
-    row = {
-        "dataset": args.dataset,
-        "split_hash": data.split_hash,
-        "model": "lrdrec",
-        "setting": "no-observed",
-        "seed": 0,
-        "config": config,
-        "metrics": {"reasons": figures},
+    found = {
+        "metrics": {"reasons": check(model, data, args.num_users, k=5)},
         "seconds": {"train": round(seconds, 2)},
         "peak_mib": peak_mib(),
+        **device(),
     }
-    if args.out:
-        write(args.out, [row])
+    results.add(row | found)
 
 
 if __name__ == "__main__":
