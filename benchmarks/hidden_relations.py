@@ -6,9 +6,10 @@
 Of up to 20,000 pairs that some relation of the metadata holds for, a fifth is hidden,
 either way round: discovery never sees it as a pair. Relations are discovered alone,
 from texts and training histories, once without anything of the metadata (*marginal*)
-and once from that of all other pairs, too (*facts*). Then each relation in turn is told
-from the rest of the hidden pairs by the posterior of one latent relation: the one that
-does so best on the pairs that are not hidden (AUC).
+and once from that of all other pairs, too (*facts*); and with a recommender, without
+metadata, by the objective that LRD was published with (*lrd*). Then each relation in
+turn is told from the rest of the hidden pairs by the posterior of one latent relation:
+the one that does so best on the pairs that are not hidden (AUC).
 
 *Facts* also says by itself how probable each relation is, by all latent ones; once
 more as if nothing were known of the two items but their texts; and whether there is any
@@ -27,10 +28,10 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 import torch
-from models import NUM_NEIGHBORS, TEXT_MODEL, TUNED, WINDOW
-from next_item import load, without_observed
+from models import NUM_NEIGHBORS, TEXT_MODEL, TUNED, WINDOW, build, configure
+from next_item import load, train, without_observed
 from pytorch_lightning import seed_everything
-from record import Results, peak_mib
+from record import Results, identify, peak_mib
 from relations import without
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
@@ -46,7 +47,11 @@ from lrdgraph.typing import TEXT_KNN, TRANSITION
 
 NUM_GOLD, HIDDEN = 20_000, 0.2
 NUM_PAIRS = 1024  # in a step of discovery
-HOW = {"marginal": "no-observed", "facts": "a fifth of the pairs hidden"}
+HOW = {
+    "marginal": "no-observed",
+    "facts": "a fifth of the pairs hidden",
+    "lrd": "no-observed, with a recommender",
+}
 
 
 def gold_pairs(data: HeteroData) -> tuple[Tensor, dict[str, np.ndarray]]:
@@ -89,18 +94,45 @@ def category_rate(
     return pd.Series(both).map(rate).fillna(held[chosen].mean()).to_numpy()[:, None]
 
 
-def measure(data: HeteroData, seed: int, num_latent: int, objective: str) -> dict:
+def discovered(data: HeteroData, config: dict) -> LatentRelationGraph:
+    """A graph whose relations were discovered, alone or with a recommender."""
+    if config["objective"] == "lrd":
+        model = build("lrdrec-lrd-objective", data, config)
+        train(model, data, config, progress=False)
+        return model.graph.eval()
+    graph = LatentRelationGraph(
+        data, config["num_latent"], objective=config["objective"]
+    )
+    discover(graph, num_pairs=config["num_pairs"], progress=False)
+    return graph
+
+
+def configured(objective: str, args: argparse.Namespace) -> dict:
+    """Every hyper-parameter of a row."""
+    if objective == "lrd":
+        config = configure(args.dataset, "lrdrec-lrd-objective", args)
+        return config | {"objective": objective}
+    return {
+        "text_model": TEXT_MODEL,
+        "num_neighbors": NUM_NEIGHBORS,
+        "window": WINDOW,
+        "num_latent": args.num_latent,
+        "num_pairs": NUM_PAIRS,
+        "objective": objective,
+    }
+
+
+def measure(data: HeteroData, seed: int, config: dict) -> dict:
     """AUC per relation of discovery and of the baselines, and health."""
     pairs, holds = gold_pairs(data)
     chosen = ~split(pairs, data["item"].num_nodes, seed)
-    hidden = pairs[:, ~chosen]
+    hidden, num_latent = pairs[:, ~chosen], config["num_latent"]
     known = without(data, torch.cat([hidden, hidden.flip(0)], dim=1))
-    if objective == "marginal":
+    if config["objective"] != "facts":
         known = without_observed(known)
     seed_everything(seed, verbose=False)
-    graph = LatentRelationGraph(known, num_latent, objective=objective)
     start = perf_counter()
-    discover(graph, num_pairs=NUM_PAIRS, progress=False)
+    graph = discovered(known, config)
     seconds = perf_counter() - start
     whole = health(graph)._asdict() | rebuilt(graph, hidden)
     with torch.no_grad():
@@ -186,32 +218,24 @@ def main() -> None:
     parser.add_argument("--dataset", choices=TUNED, default="planted")
     parser.add_argument("--root", help="folder with the raw files")
     parser.add_argument("--seeds", nargs="+", type=int, default=[2, 3, 4, 5, 6])
-    parser.add_argument("--objective", nargs="+", choices=HOW, default=tuple(HOW))
+    parser.add_argument(
+        "--objective", nargs="+", choices=HOW, default=("marginal", "facts")
+    )
     parser.add_argument("--num-latent", type=int, default=8)
     parser.add_argument("--cache", default="data/vectors", help="folder of vectors")
+    parser.add_argument("--max-epochs", type=int, default=20, help="of a recommender")
     parser.add_argument("--out", type=Path, help="JSON to write (and to resume from)")
+    parser.set_defaults(num_convs=1, max_length=20, patience=5)
     args = parser.parse_args()
     data = load(args.dataset, args.root, args.cache)
     results = Results(args.out, table)
     for seed, objective in itertools.product(args.seeds, args.objective):
-        row = {
-            "dataset": args.dataset,
-            "split_hash": data.split_hash,
-            "model": "discovered alone",
-            "setting": HOW[objective],
-            "seed": seed,
-            "config": {
-                "text_model": TEXT_MODEL,
-                "num_neighbors": NUM_NEIGHBORS,
-                "window": WINDOW,
-                "num_latent": args.num_latent,
-                "num_pairs": NUM_PAIRS,
-                "objective": objective,
-            },
-        }
+        config, how = configured(objective, args), HOW[objective]
+        row = identify(args.dataset, data, "discovered alone", how, seed, config)
         if results.lacks(row):
-            results.add(row | measure(data, seed, args.num_latent, objective))
+            results.add(row | measure(data, seed, config))
             print(results.rows[-1]["metrics"]["health"])
+    print(f"\n{table(results.rows)}")
 
 
 if __name__ == "__main__":
