@@ -9,7 +9,8 @@ from texts and training histories, once without anything of the metadata (*margi
 and once from that of all other pairs, too (*facts*); and with a recommender, without
 metadata, by the objective that LRD was published with (*lrd*). Then each relation in
 turn is told from the rest of the hidden pairs by the posterior of one latent relation:
-the one that does so best on the pairs that are not hidden (AUC).
+the one that does so best on the pairs that are not hidden (AUC). The likeliest relations
+of two seeds are compared on pairs of the metadata.
 
 *Facts* also says by itself how probable each relation is, by all latent ones; once
 more as if nothing were known of the two items but their texts; and whether there is any
@@ -33,7 +34,7 @@ from next_item import load, train, without_observed
 from pytorch_lightning import seed_everything
 from record import Results, identify, peak_mib
 from relations import without
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import adjusted_rand_score, roc_auc_score
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
@@ -46,6 +47,7 @@ from lrdgraph.recovery import kmeans_labels
 from lrdgraph.typing import TEXT_KNN, TRANSITION
 
 NUM_GOLD, HIDDEN = 20_000, 0.2
+NUM_LABELS = 2000  # pairs on which the labels of two seeds are compared
 NUM_PAIRS = 1024  # in a step of discovery
 HOW = {
     "marginal": "no-observed",
@@ -154,6 +156,7 @@ def measure(data: HeteroData, seed: int, config: dict) -> dict:
         }
     return {
         "metrics": metrics | {"health": whole},
+        "labels": found[:NUM_LABELS].argmax(-1).tolist(),
         "seconds": {"train": round(seconds, 2)},
         "peak_mib": peak_mib(),
     }
@@ -204,6 +207,18 @@ def table(rows: list[dict]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def agreement(rows: list[dict]) -> str:
+    """How far the likeliest relations of two seeds agree, for each objective."""
+    lines = ["| objective | seeds | agreement of two (ARI) |", "| --- | --- | --- |"]
+    for objective in HOW:
+        members = [r for r in rows if r["config"]["objective"] == objective]
+        labels = [row["labels"] for row in members if "labels" in row]
+        pairs = itertools.combinations(labels, 2)
+        found = [adjusted_rand_score(a, b) for a, b in pairs]
+        lines.append(f"| {objective} | {len(labels)} | {cell(found)} |")
+    return "\n".join(lines)
+
+
 def cell(values: list[float | None]) -> str:
     """Mean and spread, if there is anything."""
     known = [value for value in values if value is not None]
@@ -235,7 +250,7 @@ def main() -> None:
         if results.lacks(row):
             results.add(row | measure(data, seed, config))
             print(results.rows[-1]["metrics"]["health"])
-    print(f"\n{table(results.rows)}")
+    print(f"\n{table(results.rows)}\n\n{agreement(results.rows)}")
 
 
 if __name__ == "__main__":
