@@ -9,8 +9,8 @@ from texts and training histories, once without anything of the metadata (*margi
 and once from that of all other pairs, too (*facts*); and with a recommender, without
 metadata, by the objective that LRD was published with (*lrd*). Then each relation in
 turn is told from the rest of the hidden pairs by the posterior of one latent relation:
-the one that does so best on the pairs that are not hidden (AUC). The likeliest relations
-of two seeds are compared on pairs of the metadata.
+the one that does so best on the pairs that are not hidden (AUC). The likeliest
+relations of two seeds are compared on pairs of the metadata.
 
 *Facts* also says by itself how probable each relation is, by all latent ones; once
 more as if nothing were known of the two items but their texts; and whether there is any
