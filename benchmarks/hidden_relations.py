@@ -24,23 +24,20 @@ What *facts* is trained with was chosen with the seeds 0 and 1, which hide other
 import argparse
 import itertools
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 import pandas as pd
 import torch
-from models import NUM_NEIGHBORS, TEXT_MODEL, TUNED, WINDOW, build, configure
-from next_item import load, train, without_observed
-from pytorch_lightning import seed_everything
+from models import NUM_NEIGHBORS, TEXT_MODEL, TUNED, WINDOW, configure
+from next_item import load, without_observed
 from record import Results, identify, peak_mib
-from relations import without
+from relations import ALONE, LRD, TRAINED, trained, without
 from sklearn.metrics import adjusted_rand_score, roc_auc_score
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
 from lrdgraph import LatentRelationGraph
 from lrdgraph.candidates import relation_pairs
-from lrdgraph.discovery import discover
 from lrdgraph.health import health
 from lrdgraph.nn import FactDVAE
 from lrdgraph.recovery import kmeans_labels
@@ -50,9 +47,9 @@ NUM_GOLD, HIDDEN = 20_000, 0.2
 NUM_LABELS = 2000  # pairs on which the labels of two seeds are compared
 NUM_PAIRS = 1024  # in a step of discovery
 HOW = {
-    "marginal": "no-observed",
-    "facts": "a fifth of the pairs hidden",
-    "lrd": "no-observed, with a recommender",
+    "marginal": (ALONE, "no-observed"),
+    "facts": (ALONE, "a fifth of the pairs hidden"),
+    "lrd": (LRD, "no-observed"),
 }
 
 
@@ -96,23 +93,10 @@ def category_rate(
     return pd.Series(both).map(rate).fillna(held[chosen].mean()).to_numpy()[:, None]
 
 
-def discovered(data: HeteroData, config: dict) -> LatentRelationGraph:
-    """A graph whose relations were discovered, alone or with a recommender."""
-    if config["objective"] == "lrd":
-        model = build("lrdrec-lrd-objective", data, config)
-        train(model, data, config, progress=False)
-        return model.graph.eval()
-    graph = LatentRelationGraph(
-        data, config["num_latent"], objective=config["objective"]
-    )
-    discover(graph, num_pairs=config["num_pairs"], progress=False)
-    return graph
-
-
 def configured(objective: str, args: argparse.Namespace) -> dict:
     """Every hyper-parameter of a row."""
     if objective == "lrd":
-        config = configure(args.dataset, "lrdrec-lrd-objective", args)
+        config = configure(args.dataset, TRAINED[LRD], args)
         return config | {"objective": objective}
     return {
         "text_model": TEXT_MODEL,
@@ -124,7 +108,7 @@ def configured(objective: str, args: argparse.Namespace) -> dict:
     }
 
 
-def measure(data: HeteroData, seed: int, config: dict) -> dict:
+def measure(data: HeteroData, model: str, seed: int, config: dict) -> dict:
     """AUC per relation of discovery and of the baselines, and health."""
     pairs, holds = gold_pairs(data)
     chosen = ~split(pairs, data["item"].num_nodes, seed)
@@ -132,10 +116,7 @@ def measure(data: HeteroData, seed: int, config: dict) -> dict:
     known = without(data, torch.cat([hidden, hidden.flip(0)], dim=1))
     if config["objective"] != "facts":
         known = without_observed(known)
-    seed_everything(seed, verbose=False)
-    start = perf_counter()
-    graph = discovered(known, config)
-    seconds = perf_counter() - start
+    graph, seconds = trained(model, known, seed, config, progress=False)
     whole = health(graph)._asdict() | rebuilt(graph, hidden)
     with torch.no_grad():
         found = graph.infer(pairs)
@@ -157,7 +138,7 @@ def measure(data: HeteroData, seed: int, config: dict) -> dict:
     return {
         "metrics": metrics | {"health": whole},
         "labels": found[:NUM_LABELS].argmax(-1).tolist(),
-        "seconds": {"train": round(seconds, 2)},
+        "seconds": seconds,
         "peak_mib": peak_mib(),
     }
 
@@ -233,9 +214,7 @@ def main() -> None:
     parser.add_argument("--dataset", choices=TUNED, default="planted")
     parser.add_argument("--root", help="folder with the raw files")
     parser.add_argument("--seeds", nargs="+", type=int, default=[2, 3, 4, 5, 6])
-    parser.add_argument(
-        "--objective", nargs="+", choices=HOW, default=("marginal", "facts")
-    )
+    parser.add_argument("--objective", nargs="+", choices=HOW, default=tuple(HOW))
     parser.add_argument("--num-latent", type=int, default=8)
     parser.add_argument("--cache", default="data/vectors", help="folder of vectors")
     parser.add_argument("--max-epochs", type=int, default=20, help="of a recommender")
@@ -245,10 +224,10 @@ def main() -> None:
     data = load(args.dataset, args.root, args.cache)
     results = Results(args.out, table)
     for seed, objective in itertools.product(args.seeds, args.objective):
-        config, how = configured(objective, args), HOW[objective]
-        row = identify(args.dataset, data, "discovered alone", how, seed, config)
+        config, (model, how) = configured(objective, args), HOW[objective]
+        row = identify(args.dataset, data, model, how, seed, config)
         if results.lacks(row):
-            results.add(row | measure(data, seed, config))
+            results.add(row | measure(data, model, seed, config))
             print(results.rows[-1]["metrics"]["health"])
     print(f"\n{table(results.rows)}\n\n{agreement(results.rows)}")
 

@@ -36,10 +36,8 @@ from lrdgraph.recovery import kmeans_labels, relation_recovery, shuffled_labels
 from lrdgraph.typing import TRANSITION
 
 ALONE = "discovered alone"
-TRAINED = {
-    "with a recommender": "lrdrec",
-    "LRD objective, with a recommender": "lrdrec-lrd-objective",
-}
+LRD = "LRD objective, with a recommender"
+TRAINED = {"with a recommender": "lrdrec", LRD: "lrdrec-lrd-objective"}
 COLUMNS = ("V-measure", "ARI", "NMI", "B3-F1", "accuracy")
 
 
@@ -69,8 +67,9 @@ def trained(
     """A graph whose relations were discovered, and in how many seconds."""
     seed_everything(seed, verbose=False)
     if name == ALONE:
-        graph, start = LatentRelationGraph(data, config["num_latent"]), perf_counter()
-        discover(graph, progress=progress)
+        start, objective = perf_counter(), config.get("objective", "marginal")
+        graph = LatentRelationGraph(data, config["num_latent"], objective=objective)
+        discover(graph, num_pairs=config["num_pairs"], progress=progress)
         return graph, {"train": round(perf_counter() - start, 2)}
     model = build(TRAINED[name], data, config)
     *_, seconds = train(model, data, config, progress)
