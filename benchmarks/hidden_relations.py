@@ -16,8 +16,9 @@ relations of two seeds are compared on pairs of the metadata.
 more as if nothing were known of the two items but their texts; and whether there is any
 relation, which tells hidden pairs from random ones (*reconstruction*).
 
-Beside them stand, chosen the same way, a cluster of k-means on text differences, and
-how often the relation holds between the two categories of a pair that is not hidden.
+Beside them stand, chosen the same way, a cluster of k-means on text differences, how
+often the relation holds between the two categories of a pair that is not hidden, and to
+how many items a relation leads from both.
 What *facts* is trained with was chosen with the seeds 0 and 1, which hide other pairs.
 """
 
@@ -38,6 +39,7 @@ from torch_geometric.data import HeteroData
 
 from lrdgraph import LatentRelationGraph
 from lrdgraph.candidates import relation_pairs
+from lrdgraph.facts import KnownFacts
 from lrdgraph.health import health
 from lrdgraph.nn import FactDVAE
 from lrdgraph.recovery import kmeans_labels
@@ -120,7 +122,10 @@ def measure(data: HeteroData, model: str, seed: int, config: dict) -> dict:
     whole = health(graph)._asdict() | rebuilt(graph, hidden)
     with torch.no_grad():
         found = graph.infer(pairs)
-        graph.known.zero_()  # as of items that nobody has written of
+        shared = graph.facts.compare(pairs).numpy()
+        # As of items that nobody has written of.
+        nothing = graph.edge_index[:, :0], graph.observed[:0, : shared.shape[1]]
+        graph.facts = KnownFacts(*nothing, graph.num_items)
         by_text = graph.infer(pairs)
     clusters = kmeans_labels(data["item"].x, pairs, num_latent + 1, seed)
     clusters = np.eye(num_latent + 1)[clusters]
@@ -134,6 +139,7 @@ def measure(data: HeteroData, model: str, seed: int, config: dict) -> dict:
             "all latent, by text": foretold(graph, by_text, name, held, ~chosen),
             "k-means": best_auc(clusters, held, chosen),
             "category pair": best_auc(rate, held, chosen),
+            "items in common": best_auc(shared, held, chosen) if shared.size else None,
         }
     return {
         "metrics": metrics | {"health": whole},

@@ -3,9 +3,74 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from lrdgraph.ragged import by_parts, find, ragged_arange, starts
 
 _PAIRS = 20_000  # are enough to see what is typical
+_AT_ONCE = 1 << 11  # pairs, whose items' facts are compared at a time
+
+
+class KnownFacts(nn.Module):
+    """What is written down of items, and what two of them have in common.
+
+    Args:
+        edge_index: Source and target of each pair, sorted by both, with shape
+            ``[2, E]``.
+        observed: 1 where each of ``F`` facts holds, with shape ``[E, F]``.
+        num_items: Number of items ``N``.
+
+    Attributes:
+        counts: :func:`count_facts` of all items, with shape ``[N, 2 F]``.
+        shared: :meth:`compare` of the pairs, with shape ``[E, F]``.
+    """
+
+    counts: Tensor
+    shared: Tensor
+    key: Tensor
+    start: Tensor
+    held: Tensor
+
+    def __init__(self, edge_index: Tensor, observed: Tensor, num_items: int) -> None:
+        super().__init__()
+        some = observed.any(dim=1)
+        source, target = edge_index[:, some]
+        tensors = {
+            "counts": count_facts(edge_index, observed, num_items),
+            "key": source * num_items + target,
+            "start": starts(source, num_items),
+            "held": observed[some],
+        }
+        for name, value in tensors.items():
+            self.register_buffer(name, value, persistent=False)
+        self.register_buffer("shared", self.compare(edge_index), persistent=False)
+
+    def compare(self, edge_index: Tensor) -> Tensor:
+        """Logarithm of one more than how many items a fact leads to from both.
+
+        Two films of one studio share its other films, whether or not anyone has written
+        down that the two are of one studio. The pair itself plays no part in it, so it
+        is as true of pairs to learn from as of others. It costs the number of pairs
+        times the facts of their sources.
+
+        Args:
+            edge_index: Source and target of any pairs, with shape ``[2, M]``.
+
+        Returns:
+            For each fact, with shape ``[M, F]``.
+        """
+        if not self.key.numel():
+            return self.held.new_zeros(edge_index.size(1), self.held.size(1))
+        return by_parts(lambda pair: self._compare(*pair.t()), edge_index.t(), _AT_ONCE)
+
+    def _compare(self, source: Tensor, target: Tensor) -> Tensor:
+        first, num_items = self.start[source], len(self.counts)
+        pair, place = ragged_arange(first, self.start[source + 1] - first)
+        also = find(self.key, target[pair] * num_items + self.key[place] % num_items)
+        both = (also >= 0).nonzero().squeeze(-1)
+        held = self.held[place[both]] * self.held[also[both]]
+        none = held.new_zeros(len(source), held.size(1))
+        return none.index_add(0, pair[both], held).log1p()
 
 
 def count_facts(edge_index: Tensor, observed: Tensor, num_items: int) -> Tensor:

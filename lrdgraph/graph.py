@@ -8,14 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import HeteroData
 
-from lrdgraph import arrivals, convert
+from lrdgraph import arrivals, convert, objectives
 from lrdgraph.candidates import Candidates, unite
-from lrdgraph.facts import count_facts
+from lrdgraph.facts import KnownFacts
 from lrdgraph.nn.fact_dvae import FactDVAE
-from lrdgraph.objectives import make_dvae
 from lrdgraph.ragged import by_parts, distinct, find, ragged_arange
 from lrdgraph.text.vector_step import VectorStep
-from lrdgraph.typing import NONE, TRANSITION, PairDraw, PairEvidence, TypedEdges
+from lrdgraph.typing import NONE, TRANSITION, TypedEdges
 
 _PAIRS = 1 << 13  # whose hidden layers a processor keeps near, without a gradient
 _ITEMS = 1 << 10  # whose texts are looked at at a time, without a gradient
@@ -48,7 +47,7 @@ class LatentRelationGraph(nn.Module):
             :func:`~lrdgraph.describe.describe` found; kept with the model.
         latent_relations: Names of the ``K + 1`` outcomes of the posterior, ``'none'``
             first.
-        known: With the objective ``'facts'``, :func:`~lrdgraph.facts.count_facts`.
+        facts: What of the data is known to the objective ``'facts'``; else nothing.
         edge_index: Candidate pairs sorted by source, with shape ``[2, E]``; this and
             the other buffers are those of :class:`~lrdgraph.candidates.Candidates`.
 
@@ -59,7 +58,6 @@ class LatentRelationGraph(nn.Module):
     """
 
     x: Tensor
-    known: Tensor
     edge_index: Tensor
     key: Tensor
     start: Tensor
@@ -102,22 +100,21 @@ class LatentRelationGraph(nn.Module):
         self.vector_steps = nn.ModuleList(candidates.vector_steps)
         for name, value in candidates.tensors().items():
             self.register_buffer(name, value)
-        self.register_buffer("known", self.x.new_empty(0), persistent=False)
         if num_latent and not self.static.any():
             raise ValueError(
                 "latent relations need pairs that exist for another reason than "
                 "transitions (got none): apply lrdgraph.transforms.TextKNN, or set "
                 "'num_latent' to 0"
             )
+        facts = self.observed[:, :0]
         if num_latent:
-            self.dvae = make_dvae(objective, candidates, num_latent, state_channels)
+            self.dvae = objectives.make_dvae(
+                objective, candidates, num_latent, state_channels
+            )
             if isinstance(self.dvae, FactDVAE):
-                self._count_facts(self.observed[:, self.dvae.place])
-
-    def _count_facts(self, facts: Tensor) -> None:
-        """Let facts ``[E, F]`` be read of items, and all pairs be drawn alike."""
-        self.known = count_facts(self.edge_index, facts, self.num_items)
-        self.cumulative_weight = self.static.cumsum(0)
+                facts = self.observed[:, self.dvae.place]
+                self.cumulative_weight = self.static.cumsum(0)  # are all drawn alike
+        self.facts = KnownFacts(self.edge_index, facts, self.num_items)
 
     @property
     def num_items(self) -> int:
@@ -175,8 +172,7 @@ class LatentRelationGraph(nn.Module):
 
     def read(self, item: Tensor) -> Tensor:
         """What the DVAE reads of items ``[n]``: texts, and with ``'facts'`` counts."""
-        x = self.x[item]
-        return torch.cat([x, self.known[item]], dim=1) if len(self.known) else x
+        return torch.cat([self.x[item], self.facts.counts[item]], dim=1)
 
     def infer(self, edge_index: Tensor) -> Tensor:
         """``q(r | i, j)`` of any pairs of items, candidates or not, differentiable.
@@ -187,47 +183,21 @@ class LatentRelationGraph(nn.Module):
         Returns:
             Probabilities of ``latent_relations``, with shape ``[M, K + 1]``.
         """
-        item, pair = distinct(edge_index, self.num_items)
-        if torch.is_grad_enabled():
-            return self.dvae.posterior(self.dvae.roles(self.read(item)), pair)
-        roles = by_parts(lambda part: self.dvae.roles(self.read(part)), item, _ITEMS)
-        return by_parts(lambda p: self.dvae.posterior(roles, p.t()), pair.t(), _PAIRS)
+        return self._infer(edge_index, self.facts.compare(edge_index))
 
     def posterior(self, edge_id: Tensor) -> Tensor:
         """``q(r | i, j)`` of candidate pairs ``edge_id [M]``; see :meth:`infer`."""
-        return self.infer(self.edge_index[:, edge_id])
+        return self._infer(self.edge_index[:, edge_id], self.facts.shared[edge_id])
 
-    def relation_losses(
-        self, states: Tensor | None, num_pairs: int, drawn: PairDraw | None = None
-    ) -> dict[str, Tensor]:
-        """The losses of discovery on sampled pairs, by name.
-
-        Args:
-            states: Item states to reconstruct, ``[N, C]``; None without a recommender.
-            num_pairs: Number of pairs, a quarter of it that of negative items.
-            drawn: The pairs, where ``states`` are those of some items alone.
-        """
-        edge_id = self.sample_pairs(num_pairs) if drawn is None else drawn.edge_id
-        edge_index = self.edge_index[:, edge_id]
+    def _infer(self, edge_index: Tensor, shared: Tensor) -> Tensor:
         item, pair = distinct(edge_index, self.num_items)
-        x = self.dvae.without_some_features(self.read(item))
-        posterior = self.dvae.posterior(self.dvae.roles(x), pair)
-        if drawn is None:
-            sampled = torch.randint(self.num_items, (num_pairs // 4,), device=x.device)
-            drawn = PairDraw(edge_id, edge_index, sampled)
-        known = self.lags[edge_id], self.chance[edge_index[1]]
-        items, observed = drawn.negatives, self.observed[edge_id]
-        pairs = PairEvidence(drawn.edge_index, *known, items, observed)
-        relation = self.dvae.relation_loss(posterior, states, pairs)
-        if isinstance(self.dvae, FactDVAE):
-            anyone = torch.randint(self.num_items, (num_pairs // 2,), device=x.device)
-            relation = relation + self.dvae.unrelated_loss(self.read(anyone)) / 4
-        return {
-            "relation": relation,
-            "confidence": self.dvae.confidence_loss(posterior),
-            "presence": self.dvae.presence_loss(posterior),
-            "spread": self.dvae.spread_loss(posterior),
-        }
+        if torch.is_grad_enabled():
+            return self.dvae.posterior(self.dvae.roles(self.read(item)), pair, shared)
+        roles = by_parts(lambda part: self.dvae.roles(self.read(part)), item, _ITEMS)
+        place = torch.arange(len(shared), device=shared.device)
+        return by_parts(
+            lambda p: self.dvae.posterior(roles, pair[:, p], shared[p]), place, _PAIRS
+        )
 
     def latent(self, edge_id: Tensor) -> Tensor:
         """Posterior without *none*, 0 on pairs known from transitions alone."""
@@ -283,7 +253,8 @@ class LatentRelationGraph(nn.Module):
             )
         return self._index[item]
 
-    # Functions of a graph, as methods: its growth, and how it goes out.
+    # Functions of a graph, as methods: how it learns, grows, and goes out.
+    relation_losses = objectives.relation_losses
     with_items = arrivals.with_items
     neighbors = convert.neighbors
     probability = convert.probability

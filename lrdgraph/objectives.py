@@ -1,6 +1,11 @@
-"""The objectives by which relations are discovered, by name."""
+"""The objectives by which relations are discovered, by name, and their losses."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
 
 from lrdgraph.candidates import Candidates
 from lrdgraph.facts import typical_facts
@@ -10,6 +15,11 @@ from lrdgraph.nn.fact_dvae import FactDVAE
 from lrdgraph.nn.lrd_dvae import LRDRelationDVAE
 from lrdgraph.nn.pair_dvae import PairDVAE
 from lrdgraph.nn.released_lrd import ReleasedLRD
+from lrdgraph.ragged import distinct
+from lrdgraph.typing import PairDraw, PairEvidence
+
+if TYPE_CHECKING:
+    from lrdgraph.graph import LatentRelationGraph
 
 OBJECTIVES = ("marginal", "facts", "lrd", "released")
 """Names of the objectives.
@@ -61,3 +71,42 @@ def _informed(dvae: FactDVAE, candidates: Candidates) -> FactDVAE:
     facts = candidates.observed[candidates.static][:, dvae.place]
     dvae.fact.data += typical_facts(facts, dvae.num_latent + 1).logit()
     return dvae
+
+
+def relation_losses(
+    graph: LatentRelationGraph,
+    states: Tensor | None,
+    num_pairs: int,
+    drawn: PairDraw | None = None,
+) -> dict[str, Tensor]:
+    """The losses of discovery on sampled pairs, by name.
+
+    Args:
+        graph: A graph with latent relations.
+        states: Item states to reconstruct, ``[N, C]``; None without a recommender.
+        num_pairs: Number of pairs, a quarter of it that of negative items.
+        drawn: The pairs, where ``states`` are those of some items alone.
+    """
+    dvae = graph.dvae
+    edge_id = graph.sample_pairs(num_pairs) if drawn is None else drawn.edge_id
+    edge_index = graph.edge_index[:, edge_id]
+    item, pair = distinct(edge_index, graph.num_items)
+    shared = graph.facts.shared[edge_id]
+    posterior = dvae.training_posterior(graph.read(item), pair, shared)
+    if drawn is None:
+        sampled = torch.randint(graph.num_items, (num_pairs // 4,), device=item.device)
+        drawn = PairDraw(edge_id, edge_index, sampled)
+    known = graph.lags[edge_id], graph.chance[edge_index[1]]
+    items, observed = drawn.negatives, graph.observed[edge_id]
+    pairs = PairEvidence(drawn.edge_index, *known, items, observed)
+    relation = dvae.relation_loss(posterior, states, pairs)
+    if isinstance(dvae, FactDVAE):
+        anyone = torch.randint(graph.num_items, (2, num_pairs // 4), device=item.device)
+        read, shared = graph.read(anyone.flatten()), graph.facts.compare(anyone)
+        relation = relation + dvae.unrelated_loss(read, shared) / 4
+    return {
+        "relation": relation,
+        "confidence": dvae.confidence_loss(posterior),
+        "presence": dvae.presence_loss(posterior),
+        "spread": dvae.spread_loss(posterior),
+    }

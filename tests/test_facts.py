@@ -3,7 +3,7 @@ import torch
 
 from lrdgraph import LatentRelationGraph
 from lrdgraph.discovery import discover
-from lrdgraph.facts import count_facts, typical_facts
+from lrdgraph.facts import KnownFacts, count_facts, typical_facts
 from lrdgraph.testing import make_shop
 from lrdgraph.transforms import LeaveOneOut
 
@@ -29,12 +29,46 @@ def test_counts_are_those_of_a_naive_loop(graph):
             for name in graph.dvae.facts
         ]
         expected = torch.tensor(counts).float().log1p()
-        assert torch.allclose(graph.known[item], expected)
+        assert torch.allclose(graph.facts.counts[item], expected)
+
+
+def test_what_two_items_share_is_that_of_a_naive_loop():
+    torch.manual_seed(0)
+    num_items, num_facts = 9, 3
+    holds = torch.rand(num_items, num_items, num_facts) < 0.4
+    edge_index = holds.any(2).nonzero().T
+    facts = KnownFacts(edge_index, holds[tuple(edge_index)].float(), num_items)
+    source, target = torch.randint(num_items, (2, 5000))  # more than are compared once
+    found = facts.compare(torch.stack([source, target]))
+    expected = torch.zeros(num_items, num_items, num_facts)
+    for item in range(num_items):
+        for other in range(num_items):
+            for to in range(num_items):
+                expected[item, other] += (holds[item, to] & holds[other, to]).float()
+    assert torch.allclose(found, expected.log1p()[source, target])
+    assert facts.shared.equal(facts.compare(edge_index))
+
+
+def test_a_pair_is_no_evidence_for_itself():
+    with_it = torch.tensor([[0, 0, 1], [1, 2, 2]])
+    both = [
+        KnownFacts(pairs, torch.ones(pairs.size(1), 1), 3).compare(with_it)
+        for pairs in (with_it, with_it[:, 1:])
+    ]
+    assert both[0][0].equal(both[1][0])
+    assert both[0][0].item() == pytest.approx(torch.tensor(2.0).log().item())
+
+
+def test_without_facts_nothing_is_shared():
+    graph = LatentRelationGraph(make_shop([[0, 1, 2]], 6, RELATIONS), 2, 4)
+    assert graph.facts.shared.shape == (graph.num_edges, 0)
+    assert graph.facts.compare(torch.tensor([[0, 1], [2, 3]])).shape == (2, 0)
 
 
 def test_texts_and_counts_are_read(graph):
     item = torch.tensor([3, 0])
-    assert graph.read(item).equal(torch.cat([graph.x, graph.known], dim=1)[item])
+    expected = torch.cat([graph.x, graph.facts.counts], dim=1)[item]
+    assert graph.read(item).equal(expected)
     plain = LatentRelationGraph(graph.candidates, 2, 4)
     assert plain.read(item).equal(graph.x[item])
 

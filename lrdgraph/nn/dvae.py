@@ -111,15 +111,20 @@ class RelationDVAE(PairDVAE):
         source = [-text, self.as_source(text), -directed]
         return torch.cat([*source, text, self.as_target(text), directed], dim=-1)
 
-    def posterior(self, roles: Tensor, edge_index: Tensor) -> Tensor:
+    def posterior(
+        self, roles: Tensor, edge_index: Tensor, shared: Tensor | None = None
+    ) -> Tensor:
         """Relation extraction; see :meth:`PairDVAE.posterior`."""
+        return self.outcome(F.gelu(self.views(roles, edge_index))).softmax(dim=-1)
+
+    def views(self, roles: Tensor, edge_index: Tensor) -> Tensor:
+        """Two views of each pair, before the activation, with shape ``[E, 2 H]``."""
         as_source, as_target = roles.chunk(2, dim=-1)
         pair = as_source.index_select(0, edge_index[0])
         pair = pair + as_target.index_select(0, edge_index[1])
         difference, both, directed = pair.chunk(3, dim=-1)
         difference = directed + self.squared(difference.square())
-        hidden = F.gelu(torch.cat([both, difference], dim=-1))
-        return torch.softmax(self.outcome(hidden), dim=-1)
+        return torch.cat([both, difference], dim=-1)
 
     def item_likelihood(self, states: Tensor, pairs: PairEvidence) -> Tensor:
         """Items given each other, ``[E, K + 1]``; see :func:`reconstruct`."""

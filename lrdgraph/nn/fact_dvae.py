@@ -24,11 +24,12 @@ class FactDVAE(RelationDVAE):
         \log \sum_r q(r \mid i, j)\; p(n_{ij} \mid r)
         \prod_o \phi_{ro}^{o_{ij}} (1 - \phi_{ro})^{1 - o_{ij}}
 
-    Besides texts, :math:`q` reads how many facts there are of each of the two items
-    (:func:`~lrdgraph.facts.count_facts`), as what is written down of a pair depends on
-    who writes about its items. In training, a tenth of the items go without, so that an
-    item of which nothing is known is known by its text; and a fifth of the pairs are
-    of anyone with anyone, of whom no fact holds (:meth:`unrelated_loss`).
+    Besides texts, :math:`q` reads how many facts there are of each of the two items, as
+    what is written down of a pair depends on who writes about its items; and how many
+    items each fact leads to from both (:class:`~lrdgraph.facts.KnownFacts`). In
+    training, a tenth of the items go without, so that an item of which nothing is known
+    is known by its text; and a fifth of the pairs are of anyone with anyone, of whom no
+    fact holds (:meth:`unrelated_loss`).
 
     So this foretells observed relations (:meth:`foretell`) for pairs of which nobody
     has written any down, as long as their like is known. Where observed relations are
@@ -78,6 +79,7 @@ class FactDVAE(RelationDVAE):
             )
         sizes = (in_channels + 2 * len(facts), state_channels, num_latent, num_lags)
         super().__init__(*sizes, dropout=dropout, **options)  # type: ignore[arg-type]
+        self.common = nn.Linear(len(facts), self.outcome.in_features, bias=False)
         self.facts, self.in_channels = facts, in_channels
         place = torch.tensor([observed.index(name) for name in self.facts]).long()
         self.register_buffer("place", place, persistent=False)
@@ -91,6 +93,23 @@ class FactDVAE(RelationDVAE):
             known = known * (torch.rand_like(x[:, :1]) >= _UNKNOWN)
         return torch.cat([super().without_some_features(text), known], dim=1)
 
+    def training_posterior(
+        self, x: Tensor, edge_index: Tensor, shared: Tensor
+    ) -> Tensor:
+        """As of other DVAEs; items without counts have nothing in common."""
+        x = self.without_some_features(x)
+        known = x[:, self.in_channels :].any(dim=1)[edge_index].all(dim=0)
+        return self.posterior(self.roles(x), edge_index, shared * known.unsqueeze(1))
+
+    def posterior(
+        self, roles: Tensor, edge_index: Tensor, shared: Tensor | None = None
+    ) -> Tensor:
+        """Relation extraction; see :meth:`PairDVAE.posterior`."""
+        views = self.views(roles, edge_index)
+        if shared is not None:
+            views = views + self.common(shared)
+        return self.outcome(F.gelu(views)).softmax(dim=-1)
+
     def likelihood(self, pairs: PairEvidence) -> Tensor:
         """Habits and observed relations, given each relation, ``[E, K + 1]``."""
         facts = pairs.observed.index_select(1, self.place)
@@ -101,7 +120,7 @@ class FactDVAE(RelationDVAE):
         held, not_held = F.logsigmoid(self.fact), F.logsigmoid(-self.fact)
         return facts @ (held - not_held).t() + not_held.sum(1)
 
-    def unrelated_loss(self, x: Tensor) -> Tensor:
+    def unrelated_loss(self, x: Tensor, shared: Tensor) -> Tensor:
         """How unlikely it is under :math:`q` that no fact holds, in nats, mean.
 
         Of pairs of anyone with anyone, so that such are not taken for related: among
@@ -109,11 +128,11 @@ class FactDVAE(RelationDVAE):
 
         Args:
             x: What is read of the sources, then of the targets, ``[2 M, C_in]``.
+            shared: What the two have in common, ``[M, F]``.
         """
-        roles = self.roles(self.without_some_features(x))
         pair = torch.arange(len(x), device=x.device).view(2, -1)
-        none = x.new_zeros(pair.size(1), len(self.facts))
-        return marginal_loss(self.posterior(roles, pair), self.fact_likelihood(none))
+        posterior = self.training_posterior(x, pair, shared)
+        return marginal_loss(posterior, self.fact_likelihood(torch.zeros_like(shared)))
 
     def foretell(self, posterior: Tensor) -> Tensor:
         """Probability of each of ``facts``, ``[E, F]``.

@@ -83,7 +83,9 @@ class LRDRelationDVAE(PairDVAE):
         self.relation = nn.Parameter(torch.empty(num_latent, state_channels))
         nn.init.normal_(self.relation, std=state_channels**-0.5)
 
-    def posterior(self, roles: Tensor, edge_index: Tensor) -> Tensor:
+    def posterior(
+        self, roles: Tensor, edge_index: Tensor, shared: Tensor | None = None
+    ) -> Tensor:
         """Linear relation extraction; see :meth:`PairDVAE.posterior`."""
         # Of [A x_i, A x_j], each half is classified once per item, then paired.
         of_source, of_target = self.extract.weight.chunk(2, dim=1)

@@ -54,16 +54,33 @@ class PairDVAE(nn.Module, ABC):
         return x
 
     @abstractmethod
-    def posterior(self, roles: Tensor, edge_index: Tensor) -> Tensor:
+    def posterior(
+        self, roles: Tensor, edge_index: Tensor, shared: Tensor | None = None
+    ) -> Tensor:
         """Relation extraction, ``q(r | i, j)``.
 
         Args:
             roles: What :meth:`roles` made of the texts of all items.
             edge_index: Item pairs, with shape ``[2, E]``.
+            shared: What the two items have in common, ``[E, F]``, which
+                :class:`~lrdgraph.nn.FactDVAE` reads; by default nothing.
 
         Returns:
             Probabilities with shape ``[E, K + 1]``; column 0 is *none*.
         """
+
+    def training_posterior(
+        self, x: Tensor, edge_index: Tensor, shared: Tensor
+    ) -> Tensor:
+        """:meth:`posterior` of what is left by :meth:`without_some_features`.
+
+        Args:
+            x: What is read of items, with shape ``[N, C_in]``.
+            edge_index: Item pairs, with shape ``[2, E]``.
+            shared: What the two items have in common, with shape ``[E, F]``.
+        """
+        roles = self.roles(self.without_some_features(x))
+        return self.posterior(roles, edge_index, shared)
 
     @abstractmethod
     def relation_loss(

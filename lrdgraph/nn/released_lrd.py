@@ -86,7 +86,9 @@ class ReleasedLRD(PairDVAE):
         logits = F.embedding(source, F.linear(roles, of_source, self.extract.bias))
         return (logits + F.embedding(target, F.linear(roles, of_target))).softmax(-1)
 
-    def posterior(self, roles: Tensor, edge_index: Tensor) -> Tensor:
+    def posterior(
+        self, roles: Tensor, edge_index: Tensor, shared: Tensor | None = None
+    ) -> Tensor:
         """Latent relations, and all others as one; see :meth:`PairDVAE.posterior`."""
         found = self.all_relations(roles, edge_index[0], edge_index[1])
         known, latent = found.tensor_split([self.num_known], dim=-1)

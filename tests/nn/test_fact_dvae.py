@@ -57,10 +57,11 @@ def test_what_is_foretold_is_a_mean_over_relations(dvae):
 def test_of_anyone_with_anyone_no_fact_holds(dvae):
     dvae.eval()
     x = torch.randn(8, 6 + 4)
-    loss = dvae.unrelated_loss(x)
+    shared = torch.rand(4, 2)
+    loss = dvae.unrelated_loss(x, shared)
     nothing = (1 - dvae.fact.sigmoid()).prod(1)
     edge_index = torch.stack([torch.arange(4), torch.arange(4, 8)])
-    posterior = dvae.posterior(dvae.roles(x), edge_index)
+    posterior = dvae.posterior(dvae.roles(x), edge_index, shared)
     expected = -(posterior @ nothing).log().mean()
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
 
@@ -71,6 +72,45 @@ def test_a_tenth_of_the_items_is_learned_from_without_counts(dvae):
     assert seen.any(1).equal(seen.all(1))  # all counts of an item, or none
     assert seen.any(1).float().mean().item() == pytest.approx(0.9, abs=0.01)
     assert dvae.eval().without_some_features(x).equal(x)
+
+
+def test_items_without_counts_have_nothing_in_common(dvae):
+    edge_index = torch.stack([torch.arange(200), torch.arange(200, 400)])
+    x, shared = torch.ones(400, 6 + 4), torch.full((200, 2), 3.0)
+    dvae.train().dropout.p = 0.0
+    torch.manual_seed(0)
+    seen = dvae.without_some_features(x)
+    both_known = seen[:, 6:].any(1)[edge_index].all(0)
+    assert 120 < both_known.sum() < 190
+    shared[~both_known] = 0
+    expected = dvae.posterior(dvae.roles(seen), edge_index, shared)
+    torch.manual_seed(0)
+    found = dvae.training_posterior(x, edge_index, torch.full((200, 2), 3.0))
+    assert torch.allclose(found, expected)
+    nothing = dvae.posterior(dvae.roles(seen), edge_index)
+    assert torch.allclose(found[~both_known], nothing[~both_known])
+    assert not torch.allclose(found[both_known], nothing[both_known])
+
+
+def test_what_two_items_share_foretells_what_texts_do_not():
+    num_items = 60
+    studio = torch.arange(num_items) % 5
+    hidden = torch.rand(num_items, num_items) < 0.2
+    hidden = (hidden | hidden.T).fill_diagonal_(False)
+    same = (studio.unsqueeze(1) == studio).fill_diagonal_(False)
+    pairs = {
+        "text_knn": (torch.rand(num_items, num_items) < 0.5).fill_diagonal_(False),
+        "studio": same & ~hidden,
+    }
+    known = {name: there.nonzero().tolist() for name, there in pairs.items()}
+    data = LeaveOneOut()(make_shop([[0, 1, 2, 3]], num_items, known))
+    data["item"].x = torch.randn(num_items, 16)  # of which no studio is read
+    graph = LatentRelationGraph(data, 2, 8, objective="facts")
+    discover(graph, 400, progress=False)
+    asked = hidden.nonzero().T
+    with torch.no_grad():
+        foretold = graph.dvae.foretell(graph.infer(asked))[:, 0]
+    assert roc_auc_score(same[tuple(asked)], foretold) > 0.95
 
 
 def test_without_facts_there_is_nothing_to_explain():
