@@ -69,7 +69,7 @@ def make_dvae(
 def _informed(dvae: FactDVAE, candidates: Candidates) -> FactDVAE:
     """The DVAE with a first guess of the facts of its relations."""
     facts = candidates.observed[candidates.static][:, dvae.place]
-    dvae.fact.data += typical_facts(facts, dvae.num_latent + 1).logit()
+    dvae.guess += typical_facts(facts, dvae.num_latent + 1).logit()
     return dvae
 
 

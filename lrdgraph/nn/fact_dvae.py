@@ -12,6 +12,7 @@ from lrdgraph.nn.dvae import RelationDVAE, marginal_loss
 from lrdgraph.typing import TEXT_KNN, PairEvidence
 
 _UNKNOWN = 0.1  # of the items that are learned from go without counts
+_PACE = 0.3  # of what a fact's probability is learned by, of that of all else
 
 
 class FactDVAE(RelationDVAE):
@@ -54,12 +55,14 @@ class FactDVAE(RelationDVAE):
     Attributes:
         facts: Names of the ``F`` observed relations that are explained.
         place: Which of the observed relations these are, with shape ``[F]``.
+        guess: Logits of a first guess of the facts of each relation, ``[K + 1, F]``.
     """
 
     decay = 0.1
     presence_weight = 0.0  # that no fact holds for a pair says enough
 
     place: Tensor
+    guess: Tensor
 
     def __init__(
         self,
@@ -83,8 +86,18 @@ class FactDVAE(RelationDVAE):
         self.facts, self.in_channels = facts, in_channels
         place = torch.tensor([observed.index(name) for name in self.facts]).long()
         self.register_buffer("place", place, persistent=False)
-        self.fact = nn.Parameter(torch.empty(num_latent + 1, len(self.facts)))
-        nn.init.normal_(self.fact, std=0.3)
+        shape = (num_latent + 1, len(facts))
+        self.register_buffer("guess", torch.empty(shape).normal_(std=0.3))
+        self.change = nn.Parameter(torch.zeros(shape))
+
+    @property
+    def fact(self) -> Tensor:
+        r"""Logits of :math:`\phi`, with shape ``[K + 1, F]``.
+
+        They leave the first guess slowly, and weight decay draws them back to it. Where
+        facts move as fast as what pairs are told by, relations become one another.
+        """
+        return self.guess + _PACE * self.change
 
     def without_some_features(self, x: Tensor) -> Tensor:
         """Texts without some features, and a tenth of the items without counts."""
