@@ -4,7 +4,7 @@ import torch
 from lrdgraph import LatentRelationGraph
 from lrdgraph.discovery import discover
 from lrdgraph.facts import KnownFacts, count_facts, typical_facts
-from lrdgraph.testing import make_shop
+from lrdgraph.testing import HashTextEncoder, make_shop
 from lrdgraph.transforms import LeaveOneOut
 
 RELATIONS = {
@@ -108,3 +108,16 @@ def test_fewer_kinds_of_pairs_than_groups_are_repeated():
     facts = typical_facts(torch.tensor([[1.0, 0], [0, 0], [1, 0]]), 5)
     few, many = torch.tensor([0.05, 0.05]), torch.tensor([0.95, 0.05])
     assert torch.allclose(facts, torch.stack([few, many, few, many, few]))
+
+
+def test_a_new_item_has_nothing_in_common_and_changes_no_other(graph):
+    encoder = HashTextEncoder(graph.x.size(1))
+    grown = graph.with_items(["new"], ["a new item"], encoder, k=2)
+    place = grown.find(*graph.edge_index)
+    assert grown.facts.shared[place].equal(graph.facts.shared)
+    assert torch.allclose(
+        grown.posterior(place), graph.posterior(torch.arange(graph.num_edges))
+    )
+    into = grown.edge_index[1] == 6
+    assert into.any()
+    assert not grown.facts.shared[into].any()
