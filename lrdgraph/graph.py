@@ -172,7 +172,8 @@ class LatentRelationGraph(nn.Module):
 
     def read(self, item: Tensor) -> Tensor:
         """What the DVAE reads of items ``[n]``: texts, and with ``'facts'`` counts."""
-        return torch.cat([self.x[item], self.facts.counts[item]], dim=1)
+        x, counts = self.x[item], self.facts.counts[item]
+        return torch.cat([x, counts], dim=1) if counts.size(1) else x
 
     def infer(self, edge_index: Tensor) -> Tensor:
         """``q(r | i, j)`` of any pairs of items, candidates or not, differentiable.

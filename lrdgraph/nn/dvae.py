@@ -115,9 +115,10 @@ class RelationDVAE(PairDVAE):
         self, roles: Tensor, edge_index: Tensor, shared: Tensor | None = None
     ) -> Tensor:
         """Relation extraction; see :meth:`PairDVAE.posterior`."""
-        return self.outcome(F.gelu(self.views(roles, edge_index))).softmax(dim=-1)
+        views = self.views(roles, edge_index, shared)
+        return self.outcome(F.gelu(views)).softmax(dim=-1)
 
-    def views(self, roles: Tensor, edge_index: Tensor) -> Tensor:
+    def views(self, roles: Tensor, edge_index: Tensor, shared: Tensor | None) -> Tensor:
         """Two views of each pair, before the activation, with shape ``[E, 2 H]``."""
         as_source, as_target = roles.chunk(2, dim=-1)
         pair = as_source.index_select(0, edge_index[0])

@@ -114,14 +114,10 @@ class FactDVAE(RelationDVAE):
         known = x[:, self.in_channels :].any(dim=1)[edge_index].all(dim=0)
         return self.posterior(self.roles(x), edge_index, shared * known.unsqueeze(1))
 
-    def posterior(
-        self, roles: Tensor, edge_index: Tensor, shared: Tensor | None = None
-    ) -> Tensor:
-        """Relation extraction; see :meth:`PairDVAE.posterior`."""
-        views = self.views(roles, edge_index)
-        if shared is not None:
-            views = views + self.common(shared)
-        return self.outcome(F.gelu(views)).softmax(dim=-1)
+    def views(self, roles: Tensor, edge_index: Tensor, shared: Tensor | None) -> Tensor:
+        """And of what the two items have in common, in the same hidden layers."""
+        views = super().views(roles, edge_index, shared)
+        return views if shared is None else views + self.common(shared)
 
     def likelihood(self, pairs: PairEvidence) -> Tensor:
         """Habits and observed relations, given each relation, ``[E, K + 1]``."""
