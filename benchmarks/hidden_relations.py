@@ -5,9 +5,10 @@
 
 Of up to 20,000 pairs that some relation of the metadata holds for, a fifth is hidden,
 either way round: discovery never sees it as a pair. Relations are discovered alone,
-from texts and training histories, once without anything of the metadata (*marginal*)
-and once from that of all other pairs, too (*facts*); and with a recommender, without
-metadata, by the objective that LRD was published with (*lrd*). Then each relation in
+from texts and training histories, without anything of the metadata (*marginal*), once
+more with a term for what relations tell of pairs (*informed*), and from the metadata of
+all other pairs, too (*facts*); and with a recommender, without metadata, by the
+objective that LRD was published with (*lrd*). Then each relation in
 turn is told from the rest of the hidden pairs by the posterior of one latent relation:
 the one that does so best on the pairs that are not hidden (AUC). The likeliest
 relations of two seeds are compared on pairs of the metadata.
@@ -33,7 +34,15 @@ import torch
 from models import NUM_NEIGHBORS, TEXT_MODEL, TUNED, WINDOW, configure
 from next_item import load, without_observed
 from record import Results, identify, peak_mib
-from relations import ALONE, LRD, TRAINED, trained, without
+from relations import (
+    ALONE,
+    INFORMATION_WEIGHT,
+    INFORMED,
+    LRD,
+    TRAINED,
+    trained,
+    without,
+)
 from sklearn.metrics import adjusted_rand_score, roc_auc_score
 from torch import Tensor
 from torch_geometric.data import HeteroData
@@ -51,6 +60,7 @@ NUM_LABELS = 2000  # pairs on which the labels of two seeds are compared
 NUM_PAIRS = 1024  # in a step of discovery
 HOW = {
     "marginal": (ALONE, "no-observed"),
+    "informed": (INFORMED, "no-observed"),
     "facts": (ALONE, "a fifth of the pairs hidden"),
     "lrd": (LRD, "no-observed"),
 }
@@ -101,7 +111,7 @@ def configured(objective: str, args: argparse.Namespace) -> dict:
     if objective == "lrd":
         config = configure(args.dataset, TRAINED[LRD], args)
         return config | {"objective": objective}
-    return {
+    config = {
         "text_model": TEXT_MODEL,
         "num_neighbors": NUM_NEIGHBORS,
         "window": WINDOW,
@@ -109,6 +119,16 @@ def configured(objective: str, args: argparse.Namespace) -> dict:
         "num_pairs": NUM_PAIRS,
         "objective": objective,
     }
+    if objective == "informed":
+        weight = {"information_weight": INFORMATION_WEIGHT}
+        return config | {"objective": "marginal"} | weight
+    return config
+
+
+def objective_of(row: dict) -> str:
+    """Which of ``HOW`` a row is of."""
+    informed = row["model"] == INFORMED
+    return "informed" if informed else row["config"]["objective"]
 
 
 def measure(data: HeteroData, model: str, seed: int, config: dict) -> dict:
@@ -188,7 +208,7 @@ def table(rows: list[dict]) -> str:
     lines = [["objective", "seeds", "relation", *columns]]
     lines.append(["---"] * len(lines[0]))
     for objective in HOW:
-        members = [r["metrics"] for r in rows if r["config"]["objective"] == objective]
+        members = [r["metrics"] for r in rows if objective_of(r) == objective]
         for name in names if members else ():
             values = [[metrics[name][c] for metrics in members] for c in columns]
             lines.append([objective, str(len(members)), name, *map(cell, values)])
@@ -199,7 +219,7 @@ def agreement(rows: list[dict]) -> str:
     """How far the likeliest relations of two seeds agree, for each objective."""
     lines = ["| objective | seeds | agreement of two (ARI) |", "| --- | --- | --- |"]
     for objective in HOW:
-        members = [r for r in rows if r["config"]["objective"] == objective]
+        members = [r for r in rows if objective_of(r) == objective]
         labels = [row["labels"] for row in members if "labels" in row]
         pairs = itertools.combinations(labels, 2)
         found = [adjusted_rand_score(a, b) for a, b in pairs]

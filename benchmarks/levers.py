@@ -27,6 +27,7 @@ LEVERS: dict[str, tuple[str, dict]] = {
     "no convolution": ("lrdrec", {"num_convs": 0}),
     "two convolutions": ("lrdrec", {"num_convs": 2}),
     "no latent relations": ("lrdrec-no-latent", {}),
+    "an information term": ("lrdrec", {"information_weight": 0.3}),
     "no item counts as new": ("lrdrec", {"newness": 0.0}),
     "noise in place of texts": ("lrdrec", {"text_model": None}),
     "10 neighbours": ("lrdrec", {"num_neighbors": 10}),

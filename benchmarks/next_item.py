@@ -27,6 +27,7 @@ from torch_geometric.transforms import Compose
 
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.datasets import AmazonReviews, MovieLens, PlantedRelations, ReChorus
+from lrdgraph.health import health
 from lrdgraph.models import Popularity
 from lrdgraph.tasks import NextItem, fit, make_trainer
 from lrdgraph.text import TextEncoder, VectorCache, packaged_model
@@ -169,10 +170,19 @@ def run(
         "run": task.run,  # defaults of the library, too
         "metrics": group(test, "test/"),
         "validation": group(validation, "val/"),
+        **discovered(net),
         "seconds": {k: round(v, 2) for k, v in seconds.items()},
         "peak_mib": peak_mib(),
         **device(),
     }
+
+
+def discovered(net: torch.nn.Module) -> dict[str, dict[str, float]]:
+    """How discovery is doing after training, where there is any."""
+    graph = getattr(net, "graph", None)
+    if graph is None or not graph.num_latent:
+        return {}
+    return {"health": health(graph.eval())._asdict()}
 
 
 def group(flat: dict[str, float], prefix: str) -> dict[str, dict[str, float]]:

@@ -16,6 +16,7 @@ def discover(
     *,
     num_pairs: int = 512,
     presence_weight: float | None = None,
+    information_weight: float = 0.0,
     progress: bool = True,
 ) -> None:
     """Learn the latent relations of a graph from texts and from when shoppers come.
@@ -31,6 +32,10 @@ def discover(
         presence_weight: Weight of the share of pairs that have a relation, see
             :class:`~lrdgraph.models.LRDRec`; by default 0.3, and 0 with the objective
             ``'facts'``.
+        information_weight: Weight of what relations tell of pairs too little, see
+            :class:`~lrdgraph.models.LRDRec`. With 1, relations are distinct and certain
+            where when shoppers come tells little of them; where few pairs are related
+            at all, that makes relations up.
         progress: Whether to show a progress bar.
 
     Raises:
@@ -55,8 +60,9 @@ def discover(
     average = AveragedModel(dvae, avg_fn=get_ema_avg_fn(0.98))
     for _ in trange(num_steps, desc="discover", disable=not progress):
         losses = graph.relation_losses(None, num_pairs)
+        loss = losses["relation"] + presence_weight * losses["presence"]
         optimizer.zero_grad()
-        (losses["relation"] + presence_weight * losses["presence"]).backward()
+        (loss + information_weight * losses["information"]).backward()
         optimizer.step()
         average.update_parameters(dvae)
     dvae.load_state_dict(average.module.state_dict())

@@ -37,8 +37,8 @@ class Health(NamedTuple):
         if self.information < 0.1:
             return (
                 f"discovery tells pairs apart by {self.information:.2f} bits only. "
-                "Raise 'relation_weight', lower 'num_latent', or check that the text "
-                "vectors differ between items"
+                "Raise 'relation_weight', give 'information_weight' (0.3), lower "
+                "'num_latent', or check that the text vectors differ between items"
             )
         return None
 

@@ -109,4 +109,5 @@ def relation_losses(
         "confidence": dvae.confidence_loss(posterior),
         "presence": dvae.presence_loss(posterior),
         "spread": dvae.spread_loss(posterior),
+        "information": dvae.information_loss(posterior),
     }

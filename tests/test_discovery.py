@@ -6,6 +6,7 @@ from lrdgraph import LatentRelationGraph
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.datasets import INTERACTS
 from lrdgraph.discovery import discover
+from lrdgraph.health import Health, health
 from lrdgraph.models import LRDRec
 from lrdgraph.recovery import kmeans_labels, relation_recovery
 from lrdgraph.tasks import NextItem, fit, make_trainer
@@ -63,6 +64,23 @@ def test_most_pairs_that_nothing_was_planted_for_have_none(planted, discovered):
     unrelated = ~torch.isin(discovered.key[static], planted_key)
     assert none[unrelated].mean() > 0.6
     assert none[related].mean() < 0.3
+
+
+def test_with_an_information_term_relations_of_dull_pairs_are_distinct(planted):
+    dull = planted.clone()  # texts tell nothing of when shoppers come
+    dull["item"].x = planted["item"].x[torch.randperm(planted["item"].num_nodes)]
+
+    def found(weight: float) -> Health:
+        torch.manual_seed(0)
+        graph = LatentRelationGraph(dull, num_latent=8, state_channels=4)
+        discover(graph, 300, information_weight=weight, progress=False)
+        return health(graph)
+
+    without, informed = found(0.0), found(1.0)
+    assert without.information < 0.5
+    assert informed.information > 1
+    assert informed.certainty > 0.6
+    assert informed.perplexity > without.perplexity + 1
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -60,6 +60,8 @@ class LRDRec(SASRec):
             each pair is drawn to one relation.
         spread_weight: Weight of the (negative) entropy of the mean posterior. Above 0
             all relations are used, and what belongs together is split over them.
+        information_weight: Weight of what the relation of a pair tells too little, up
+            to 1.3 bits. Above 0, relations are distinct and certain at once.
         newness: Share of the items that count as new in each step of training, so that
             items can arrive later; see :class:`~lrdgraph.models.newcomers.Newcomers`.
         num_negatives: Number of items that stand for a large catalogue in each step of
@@ -89,6 +91,7 @@ class LRDRec(SASRec):
         presence_weight: float = 0.1,
         confidence_weight: float = 0.0,
         spread_weight: float = 0.0,
+        information_weight: float = 0.0,
         newness: float = 0.1,
         num_negatives: int | None = None,
         trend: Tensor | None = None,
@@ -117,6 +120,7 @@ class LRDRec(SASRec):
             "presence_weight": presence_weight,
             "confidence_weight": confidence_weight,
             "spread_weight": spread_weight,
+            "information_weight": information_weight,
             "newness": newness,
             "num_negatives": num_negatives,
         }
@@ -124,6 +128,7 @@ class LRDRec(SASRec):
         self.presence_weight = presence_weight
         self.confidence_weight = confidence_weight
         self.spread_weight = spread_weight
+        self.information_weight = information_weight
         convolved = sum(name != TRANSITION for name in graph.relations)
         self.convs = FrozenConvs(hidden_channels, convolved, num_convs)
         self.scorer = RelationalScorer(len(graph.relations), max_length)
@@ -273,12 +278,7 @@ class LRDRec(SASRec):
         losses = {"next_item": loss}
         if self.graph.num_latent:
             found = self.graph.relation_losses(states, self.num_pairs, drawn)
-            weights = {
-                "relation": self.relation_weight,
-                "presence": self.presence_weight,
-                "confidence": self.confidence_weight,
-                "spread": self.spread_weight,
-            }
+            weights = {name: getattr(self, f"{name}_weight") for name in found}
             losses |= {name: w * found[name] for name, w in weights.items() if w}
         return losses
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from math import log
 
 import torch
 from torch import Tensor, nn
 
 from lrdgraph.typing import PairEvidence
+
+_FLOOR = 1.3  # bits that the relation of a pair is to tell, with an information term
 
 
 class PairDVAE(nn.Module, ABC):
@@ -109,6 +112,17 @@ class PairDVAE(nn.Module, ABC):
     def spread_loss(self, posterior: Tensor) -> Tensor:
         """Negative entropy of the mean posterior: low when all relations are used."""
         return -torch.special.entr(posterior.mean(0).clamp(min=1e-9)).sum()
+
+    def information_loss(self, posterior: Tensor) -> Tensor:
+        """What the relation tells of the pair too little, in nats, up to 1.3 bits.
+
+        The entropy of the mean posterior less the mean entropy is maximised, as in
+        discriminative clustering (Krause et al., NIPS 2010), but only as far as a
+        floor, as with free bits (Kingma et al., NIPS 2016): relations that tell more by
+        themselves are left alone.
+        """
+        told = -self.spread_loss(posterior) - self.confidence_loss(posterior)
+        return (_FLOOR * log(2) - told).clamp(min=0)
 
 
 def reconstruct(

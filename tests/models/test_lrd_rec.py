@@ -93,10 +93,12 @@ def test_recommending_trains_the_dvae_through_the_edges(shop):
 
 
 def test_weights_of_discovery(shop):
+    names = ("relation_weight", "spread_weight", "information_weight")
     once, thrice = (
-        make_model(shop, relation_weight=w, spread_weight=w).loss(make_batch(shop))
+        make_model(shop, **dict.fromkeys(names, w)).loss(make_batch(shop))
         for w in (1.0, 3.0)
     )
+    assert torch.allclose(thrice["information"], 3 * once["information"], rtol=0.2)
     assert torch.allclose(thrice["spread"], 3 * once["spread"], rtol=0.2)
     assert thrice["relation"] > 2 * once["relation"]
 

@@ -155,6 +155,17 @@ def test_spread_of_a_relation_that_no_pair_has_is_differentiable(dvae):
     assert posterior.grad.isfinite().all()
 
 
+def test_information_is_missed_up_to_a_floor_and_no_further(dvae):
+    floor = 1.3 * log(2)
+    alike = torch.full((6, NUM_LATENT + 1), 1 / (NUM_LATENT + 1))
+    assert dvae.information_loss(alike).item() == pytest.approx(floor)
+    collapsed = torch.eye(NUM_LATENT + 1)[[0, 0, 0]]
+    assert dvae.information_loss(collapsed).item() == pytest.approx(floor, abs=1e-5)
+    two = torch.eye(NUM_LATENT + 1)[[0, 1]]
+    assert dvae.information_loss(two).item() == pytest.approx(0.3 * log(2), abs=1e-5)
+    assert dvae.information_loss(torch.eye(NUM_LATENT + 1)).item() == 0
+
+
 def test_features_are_left_out_of_all_texts_at_once_and_only_in_training(dvae):
     x = torch.rand(NUM_ITEMS, 6) + 1
     assert dvae.eval().without_some_features(x).equal(x)
