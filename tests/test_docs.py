@@ -36,6 +36,7 @@ STAND_INS = {
     },
     "docs/relations.md": {
         "discover(graph)": "discover(graph, num_steps=50)",
+        "information_weight=1.0": "information_weight=1.0, num_steps=50",
         "num_pairs=1024": "num_steps=50",
     },
     "docs/large.md": {"num_workers=2": "num_workers=1"},
