@@ -57,9 +57,11 @@ def frozen(data: HeteroData, config: dict) -> LRDRec:
 def unused(data: HeteroData, config: dict) -> LRDRec:
     """Latent relations that reconstruct items, but carry no weight in the graph."""
     model = full(data, config)
+    graph, weigh = model.graph, model.graph.static_weight
     num_latent = config["num_latent"]
-    graph = model.graph
+    unused = torch.tensor([1.0] * len(graph.observed_relations) + [0.0] * num_latent)
     graph.latent = lambda edge_id: graph.x.new_zeros(len(edge_id), num_latent)
+    graph.static_weight = lambda edge_id: weigh(edge_id) * unused
     return model
 
 
