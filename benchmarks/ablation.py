@@ -54,14 +54,15 @@ def frozen(data: HeteroData, config: dict) -> LRDRec:
     return recommender(graph, config)
 
 
-def unused(data: HeteroData, config: dict) -> LRDRec:
-    """Latent relations that reconstruct items, but carry no weight in the graph."""
+def without_messages(data: HeteroData, config: dict) -> LRDRec:
+    """Latent relations that carry no weight from a history to what is next to it.
+
+    Items are reconstructed by them, and convolutions hear along them.
+    """
     model = full(data, config)
-    graph, weigh = model.graph, model.graph.static_weight
     num_latent = config["num_latent"]
-    unused = torch.tensor([1.0] * len(graph.observed_relations) + [0.0] * num_latent)
+    graph = model.graph
     graph.latent = lambda edge_id: graph.x.new_zeros(len(edge_id), num_latent)
-    graph.static_weight = lambda edge_id: weigh(edge_id) * unused
     return model
 
 
@@ -113,7 +114,7 @@ ROWS: dict[str, tuple[Build, dict]] = {
     "k-means types": (given(kmeans_types), {}),
     "discover first, then freeze": (frozen, {}),
     "random types": (given(random_types), {}),
-    "reconstruction alone": (unused, {}),
+    "without messages": (without_messages, {}),
     "without the presence term": (full, {"presence_weight": 0.0}),
     "with a confidence term": (full, {"confidence_weight": 0.05}),
     "entropy sign flipped": (full, {"confidence_weight": -0.05}),
