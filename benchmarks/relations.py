@@ -72,9 +72,11 @@ def trained(
     if name in (ALONE, INFORMED):
         start, objective = perf_counter(), config.get("objective", "marginal")
         graph = LatentRelationGraph(data, config["num_latent"], objective=objective)
-        names = ("num_pairs", "information_weight")
-        options = {option: config[option] for option in names if option in config}
-        discover(graph, **options, progress=progress)
+        information = config.get("information_weight", 0.0)
+        pairs = config["num_pairs"]
+        discover(
+            graph, num_pairs=pairs, information_weight=information, progress=progress
+        )
         return graph, {"train": round(perf_counter() - start, 2)}
     model = build(TRAINED[name], data, config)
     *_, seconds = train(model, data, config, progress)

@@ -191,20 +191,14 @@ class LatentRelationGraph(nn.Module):
         return self._infer(self.edge_index[:, edge_id], self.facts.shared[edge_id])
 
     def _infer(self, edge_index: Tensor, shared: Tensor) -> Tensor:
+        item, pair = distinct(edge_index, self.num_items)
         if torch.is_grad_enabled():
-            item, pair = distinct(edge_index, self.num_items)
             return self.dvae.posterior(self.dvae.roles(self.read(item)), pair, shared)
-        roles, pair = self._roles(edge_index)
+        roles = by_parts(lambda part: self.dvae.roles(self.read(part)), item, _ITEMS)
         place = torch.arange(len(shared), device=shared.device)
         return by_parts(
             lambda p: self.dvae.posterior(roles, pair[:, p], shared[p]), place, _PAIRS
         )
-
-    def _roles(self, edge_index: Tensor) -> tuple[Tensor, Tensor]:
-        """Each text looked at once, a part at a time; and the pairs' places there."""
-        item, pair = distinct(edge_index, self.num_items)
-        roles = by_parts(lambda part: self.dvae.roles(self.read(part)), item, _ITEMS)
-        return roles, pair
 
     def latent(self, edge_id: Tensor) -> Tensor:
         """Posterior without *none*, 0 on pairs known from transitions alone."""
@@ -212,27 +206,6 @@ class LatentRelationGraph(nn.Module):
         posterior = self.posterior(edge_id[place])[:, 1:]
         empty = posterior.new_zeros(edge_id.numel(), self.num_latent)
         return empty.index_copy(0, place, posterior)
-
-    @torch.no_grad()
-    def static_weight(self, edge_id: Tensor) -> Tensor:
-        """Weights of all relations but *transition*, without a gradient.
-
-        Of static pairs ``edge_id [M]``, as in :meth:`forward`, of all of which nothing
-        else is kept: where there are very many, it takes time to get memory.
-        """
-        if not self.num_latent:
-            return self.observed[edge_id] * self.scale[edge_id].unsqueeze(-1)
-        roles, pair = self._roles(self.edge_index[:, edge_id])
-
-        def weigh(place: Tensor) -> Tensor:
-            edge = edge_id[place]
-            shared = self.facts.shared[edge]
-            latent = self.dvae.posterior(roles, pair[:, place], shared)[:, 1:]
-            weight = torch.cat([self.observed[edge], latent], dim=1)
-            return weight * self.scale[edge].unsqueeze(-1)
-
-        place = torch.arange(len(edge_id), device=edge_id.device)
-        return by_parts(weigh, place, _PAIRS)
 
     def transition_weight(self, edge_id: Tensor, own: Tensor | None = None) -> Tensor:
         r"""Weight :math:`\log(1 + c_{ij}) / (n_i n_j)^{1/4}` of *transition*.

@@ -87,18 +87,6 @@ def test_part_of_the_graph_is_that_part_of_the_whole(graph):
     assert torch.allclose(graph.probability(edge_id), graph.probability()[edge_id])
 
 
-@pytest.mark.parametrize("num_latent", [0, 2])
-def test_weights_without_a_gradient_are_the_same(data, num_latent, monkeypatch):
-    monkeypatch.setattr("lrdgraph.graph._PAIRS", 2)
-    graph = LatentRelationGraph(data, num_latent).eval()
-    static = graph.static.nonzero().squeeze(-1)[1:]
-    counted = [name for name in graph.relations if name != "transition"]
-    column = [graph.relations.index(name) for name in counted]
-    assert len(static) > 2
-    expected = graph(static).weight[:, column]
-    assert torch.allclose(graph.static_weight(static), expected, atol=1e-6)
-
-
 def test_gradient_reaches_the_dvae(graph):
     graph().weight.sum().backward()
     assert graph.dvae.project.weight.grad.any()

@@ -143,7 +143,10 @@ class LRDRec(SASRec):
         interaction could not be taken back where that interaction is predicted.
         """
         static = self.graph.static.nonzero().squeeze(-1)
-        weight = self.graph.static_weight(static)
+        weight = self.graph.observed[static]
+        if self.graph.num_latent:  # all at once, so that each text is looked at once
+            weight = torch.cat([weight, self.graph.posterior(static)[:, 1:]], dim=1)
+        weight *= self.graph.scale[static].unsqueeze(-1)
         edge_index = self.graph.edge_index[:, static]
         return FrozenTypedMean(edge_index, weight, self.num_items)
 

@@ -60,8 +60,7 @@ class FrozenTypedMean:
     Args:
         edge_index: Source and target of each edge, sorted by source, ``[2, E]``; no
             pair twice.
-        edge_weight: Weight of each relation on each edge, with shape ``[E, R]``; it
-            becomes the share, as a copy would take long where there are very many.
+        edge_weight: Weight of each relation on each edge, with shape ``[E, R]``.
         num_items: Number of items ``N``.
         min_share: Shares below are dropped (soft types leave many tiny ones).
 
@@ -78,13 +77,15 @@ class FrozenTypedMean:
     ) -> None:
         if (edge_index[0, 1:] < edge_index[0, :-1]).any():
             raise ValueError("'edge_index' needs to be sorted by source (it is not)")
-        target, self.share = edge_index[1], edge_weight.detach()
-        total = scatter(self.share, target, dim=0, dim_size=num_items).clamp_(min=1)
-        for share, reached in zip(
-            self.share.split(EDGES), target.split(EDGES), strict=True
-        ):
-            share /= total[reached]
-            share.masked_fill_(share < min_share, 0)
+        target, weight = edge_index[1], edge_weight.detach()
+        total = scatter(weight, target, dim=0, dim_size=num_items).clamp_(min=1)
+
+        def share(edge: Tensor) -> Tensor:
+            share = weight[edge] / total[target[edge]]
+            return share.where(share >= min_share, 0)
+
+        edge = torch.arange(len(target), device=target.device)
+        self.share = by_parts(share, edge, EDGES)
         self._edge_index, self._num_items = edge_index, num_items
 
     def __deepcopy__(self, memo: object) -> FrozenTypedMean:
