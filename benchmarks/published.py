@@ -8,8 +8,9 @@ Text vectors are of unit length, as the authors' are, which are not public (Open
 among the given negatives; where the data brings none, 99 are drawn. With the setting
 ``attributes``, no relation among items is known (also bought, also viewed), only what
 they are (brand, category, genre). Larger batches are no longer the authors' setting,
-but on a GPU an epoch costs what its steps do. Rows that the JSON already holds are not
-run again.
+but on a GPU an epoch costs what its steps do. Ranking a large catalogue takes hours on
+a processor: ``--questions`` draws the shoppers to validate and to test on. Rows that
+the JSON already holds are not run again.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import warnings
 from itertools import product
 from pathlib import Path
 
+import torch
 import torch.nn.functional as F
 from models import TEXT_MODEL
 from next_item import draw_negatives, encoder, group, read, table
@@ -31,7 +33,7 @@ from lrdgraph import LatentRelationGraph
 from lrdgraph.choosing import NextChoice, make_choice_trainer
 from lrdgraph.data.choices import TrainingChoices
 from lrdgraph.data.datamodule import SequenceDataModule
-from lrdgraph.data.sequences import Histories
+from lrdgraph.data.sequences import Histories, Questions
 from lrdgraph.datasets import INTERACTS
 from lrdgraph.knowledge import Knowledge, known_relations
 from lrdgraph.models import KDA, RCF
@@ -109,6 +111,12 @@ def build(name: str, data: HeteroData, config: dict) -> RCF:
     )
 
 
+def draw(questions: Questions, number: int) -> None:
+    """Leave some questions, the same for all models and seeds."""
+    order = torch.randperm(len(questions), generator=torch.Generator().manual_seed(0))
+    questions.position = questions.position[order[:number].sort().values]
+
+
 def run(row: dict, data: HeteroData, args: argparse.Namespace) -> dict:
     """Train, read the test part once, and return its figures."""
     seed_everything(row["seed"])
@@ -124,6 +132,9 @@ def run(row: dict, data: HeteroData, args: argparse.Namespace) -> dict:
     module = SequenceDataModule(
         data, config["max_length"], config["batch_size"], choices
     )
+    if "questions" in config:
+        for questions in (module.validation, module.test):
+            draw(questions, config["questions"])
     start, used = time.perf_counter(), time.process_time()
     folder = args.checkpoints or tempfile.mkdtemp()
     names = ("dataset", "setting", "model", "seed")
@@ -167,6 +178,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--max-epochs", type=int, default=200)
     parser.add_argument("--batch-size", type=int, default=SETTING["batch_size"])
     parser.add_argument("--lr", type=float, help="learning rate, if not the authors'")
+    parser.add_argument("--questions", type=int, help="validate and test on so many")
     parser.add_argument("--catalogue", action="store_true", help="rank it in the test")
     parser.add_argument("--cache", default="data/vectors", help="folder of vectors")
     parser.add_argument("--checkpoints", help="folder to go on from")
@@ -190,6 +202,8 @@ def main() -> None:
             **MODELS[model],
             "batch_size": args.batch_size,
         }
+        if args.questions:
+            config["questions"] = args.questions
         if args.lr:
             config["lr"] = args.lr
         row = identify(args.dataset, full, model, setting, seed, config)

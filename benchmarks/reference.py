@@ -6,8 +6,9 @@
 ``LRD`` is a copy of https://github.com/ysh-1998/LRD, ``OFFICE`` the folder of the data.
 Nothing of either becomes part of this package. Both models get the same weights, all of
 a deviation that makes scores differ, and score the same candidates in double precision.
-Times are seconds of the processor, of steps that take turns; the least of each is
-reported, which other work on the machine disturbs least.
+Times are seconds of the processor on one thread, for one epoch over all training
+choices and for ranking the candidates of all users: theirs by their runner, in its
+batches of 256, ours by Lightning's trainer.
 """
 
 import argparse
@@ -23,14 +24,16 @@ from typing import Any
 import numpy as np
 import torch
 from published import MODELS, SETTING, build, load
+from pytorch_lightning import Trainer
 from record import write
 from torch import Tensor, nn
 from torch_geometric.data import HeteroData
 
+from lrdgraph.choosing import NextChoice
 from lrdgraph.data.choices import TrainingChoices
-from lrdgraph.data.sequences import Histories, Questions
+from lrdgraph.data.datamodule import SequenceDataModule
+from lrdgraph.data.sequences import Histories
 from lrdgraph.models import KDA, RCF
-from lrdgraph.typing import TEST
 
 NAMES = {"kda-lrd": "KDAPlus", "rcf-lrd": "RCFPlus"}
 
@@ -49,7 +52,7 @@ REAL_ARRAY = np.array
 
 
 def theirs(reference: Path, root: Path, name: str, x: Tensor) -> tuple[Any, Any, Any]:
-    """Their model class, the model and their data, read from a temporary folder."""
+    """Their model, runner and data, read from a temporary folder."""
     # As numpy was: ``np.object`` was the type, and lists may differ in length.
     setattr(np, "object", object)  # noqa: B010
     np.array = ragged_array
@@ -67,18 +70,19 @@ def theirs(reference: Path, root: Path, name: str, x: Tensor) -> tuple[Any, Any,
     os.chdir(folder / "src")  # where their relative paths lead to these
     kind = getattr(importlib.import_module(f"models.sequential.{name}"), name)
     reader = getattr(importlib.import_module(f"helpers.{kind.reader}"), kind.reader)
-    runner = importlib.import_module("helpers.BaseRunner").BaseRunner
+    runners = importlib.import_module("helpers.BaseRunner").BaseRunner
     parser = argparse.ArgumentParser()
     for add in (
         reader.parse_data_args,
-        runner.parse_runner_args,
+        runners.parse_runner_args,
         kind.parse_model_args,
     ):
         parser = add(parser)
     given = (
         "--dataset Office --emb_size 64 --include_attr 1 --include_val 1 --freq_rand 1 "
         "--l2 1e-6 --num_heads 4 --num_layers 5 --gamma -1 --history_max 20 "
-        f"--include_lrd 1 --plm_name feat.ours --plm_size {x.size(1)}"
+        f"--include_lrd 1 --plm_name feat.ours --plm_size {x.size(1)} "
+        "--num_workers 0 --pin_memory 0"
     )
     args, _ = parser.parse_known_args(given.split())
     args.only_predict = args.regenerate = 0
@@ -86,8 +90,9 @@ def theirs(reference: Path, root: Path, name: str, x: Tensor) -> tuple[Any, Any,
     model = kind(args, corpus)
     model.apply(model.init_weights)
     model.actions_before_train()
-    model.optimizer = runner(args)._build_optimizer(model)
-    return kind, model, corpus
+    runner = runners(args)
+    model.optimizer = runner._build_optimizer(model)
+    return model, runner, corpus
 
 
 def entity_of(corpus: Any, ours: RCF, values: Tensor) -> Tensor:
@@ -144,110 +149,103 @@ def copy_weights(model: Any, ours: RCF, corpus: Any, users: Tensor) -> None:
 
 
 class Both:
-    """The two models, their questions and their training batches of one size."""
+    """The two models with equal weights, and the same data for each."""
 
     def __init__(self, name: str, data: HeteroData, args: argparse.Namespace) -> None:
         torch.manual_seed(0)
-        self.config = {**SETTING, **MODELS[name]}
-        self.ours = build(name, data, self.config)
+        config = {**SETTING, **MODELS[name]}
+        self.ours = build(name, data, config)
         found = theirs(args.reference, args.root, NAMES[name], data["item"].x)
-        kind, self.theirs, corpus = found
+        self.theirs, self.runner, corpus = found
         users = torch.tensor([int(user) for user in data["user"].id])
         copy_weights(self.theirs, self.ours, corpus, users)
-        histories = Histories.from_data(data)
-        questions = Questions(histories, TEST, 20, data["user"].test_negatives)
-        step = max(1, len(questions) // args.users)
-        rows = list(range(0, len(questions), step))[: args.users]
-        self.question = questions.__getitems__(rows)
-        target = self.question["target"].unsqueeze(1)
-        self.candidates = torch.cat([target, self.question["negatives"]], dim=1)
-        chosen = corpus.data_df["test"].set_index("user_id")
-        chosen = chosen.loc[users[self.question["user"]].tolist()].reset_index()
-        corpus.data_df["test"] = chosen
-        self.test = kind.Dataset(self.theirs, corpus, "test")
-        size = args.steps * self.config["batch_size"]
-        train = corpus.data_df["train"]
-        train = train[train["his_length"] > 0].sample(size, random_state=0)
-        corpus.data_df["train"] = train
-        self.train = kind.Dataset(self.theirs, corpus, "train")
-        self.train.actions_before_epoch()
-        self.choices = TrainingChoices(histories, 20, spare_held_out=True)
-        self.order = torch.randperm(len(self.choices))
-        self.optimizer = torch.optim.Adam(
-            self.ours.parameters(), self.config["lr"], weight_decay=self.config["l2"]
+        length, size = config["max_length"], config["batch_size"]
+        choices = TrainingChoices(
+            Histories.from_data(data), length, spare_held_out=True
+        )
+        self.module = SequenceDataModule(data, length, size, choices)
+        self.trainer = Trainer(
+            max_epochs=1,
+            accelerator="cpu",
+            limit_val_batches=0,
+            logger=False,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+        )
+        self.task = NextChoice(
+            self.ours, config["lr"], l2=config["l2"], rank_catalogue=False
+        )
+        questions, asked = self.module.test, corpus.data_df["test"]
+        order = users[questions.histories.user[questions.position]].tolist()
+        asked = asked.set_index("user_id").loc[order]  # as ours are
+        corpus.data_df["test"] = asked.reset_index()
+        self.train, self.test = (
+            self.theirs.Dataset(self.theirs, corpus, part) for part in ("train", "test")
         )
 
-    def rank_theirs(self) -> Tensor:
-        """Scores of all candidates, in batches as large as the questions are many."""
-        batch = self.test.collate_batch([self.test[i] for i in range(len(self.test))])
-        return self.theirs(batch)["prediction"]
+    def scores(self, rows: list[int]) -> tuple[Tensor, Tensor]:
+        """Of all candidates of some users, theirs and ours."""
+        batch = self.test.collate_batch([self.test[row] for row in rows])
+        asked = self.module.test.__getitems__(rows)
+        candidates = torch.cat([asked["target"].unsqueeze(1), asked["negatives"]], 1)
+        when = {name: asked[name] for name in ("user", "time", "history_time")}
+        ours = self.ours(asked["history"], candidates=candidates, **when)
+        return self.theirs(batch)["prediction"], ours
 
-    def rank_ours(self) -> Tensor:
-        """The same scores."""
-        names = ("user", "time", "history_time")
-        when = {name: self.question[name] for name in names}
-        return self.ours(self.question["history"], candidates=self.candidates, **when)
+    def train_theirs(self) -> None:
+        """One epoch."""
+        self.runner.fit(self.theirs, self.train)
 
-    def step_theirs(self, number: int) -> None:
-        """One training step of theirs."""
-        size = self.config["batch_size"]
-        rows = range(number * size, (number + 1) * size)
-        batch = self.train.collate_batch([self.train[i] for i in rows])
-        self.theirs.optimizer.zero_grad()
-        self.theirs.loss(self.theirs(batch))[0].backward()
-        self.theirs.optimizer.step()
+    def train_ours(self) -> None:
+        """One epoch."""
+        self.trainer.fit(self.task, self.module)
 
-    def step_ours(self, number: int) -> None:
-        """One training step of ours."""
-        size = self.config["batch_size"]
-        rows = self.order[number * size : (number + 1) * size].tolist()
-        losses = self.ours.loss(self.choices.__getitems__(rows))
-        self.optimizer.zero_grad()
-        torch.stack(list(losses.values())).sum().backward()
-        self.optimizer.step()
+    def rank_theirs(self) -> None:
+        """The candidates of all users."""
+        self.runner.evaluate(self.theirs, self.test, [5, 10], ["NDCG", "HR"])
+
+    def rank_ours(self) -> None:
+        """The candidates of all users."""
+        self.trainer.test(self.task, self.module, verbose=False)
 
 
-def seconds(work: Callable[..., Any], *args: Any) -> float:
-    """Seconds of the processor that some work takes."""
-    start = time.process_time()
-    work(*args)
-    return time.process_time() - start
-
-
-def difference(both: Both) -> dict[str, float]:
+@torch.no_grad()
+def difference(both: Both, users: int) -> dict[str, float]:
     """How far scores are apart at equal weights, in double precision."""
+    rows = list(range(0, len(both.test), max(1, len(both.test) // users)))[:users]
     models: list[nn.Module] = [both.theirs.eval(), both.ours.eval()]
     for model in models:
         model.double()
     single, Tensor.float = Tensor.float, Tensor.double  # which theirs calls on the way
-    apart = (both.rank_theirs() - both.rank_ours()).abs().max().item()
+    found, ours = both.scores(rows)
     Tensor.float = single
-    spread = both.rank_ours().std().item()
     for model in models:
         model.float()
-    return {"largest_difference": apart, "deviation_of_scores": spread}
-
-
-def measure(both: Both, steps: int) -> dict[str, float]:
-    """Least seconds of a training step and of ranking, theirs and ours by turns."""
-    both.theirs.train()
-    both.ours.train()
-    turns = [
-        (seconds(both.step_theirs, n), seconds(both.step_ours, n)) for n in range(steps)
-    ]
-    step = np.min(turns, axis=0)
-    both.theirs.eval()
-    both.ours.eval()
-    turns = [(seconds(both.rank_theirs), seconds(both.rank_ours)) for _ in range(3)]
-    rank = np.min(turns, axis=0)
     return {
-        "step_theirs": step[0],
-        "step_ours": step[1],
-        "step_ratio": step[0] / step[1],
-        "rank_theirs": rank[0],
-        "rank_ours": rank[1],
-        "rank_ratio": rank[0] / rank[1],
+        "largest_difference": (found - ours).abs().max().item(),
+        "deviation_of_scores": ours.std().item(),
     }
+
+
+def seconds(work: Callable[[], None]) -> float:
+    """Seconds of the processor that some work takes."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def measure(both: Both) -> dict[str, float]:
+    """Seconds of an epoch and of ranking all users' candidates, theirs and ours."""
+    found = {
+        f"{name}_{whose}": seconds(getattr(both, f"{name}_{whose}"))
+        for name in ("train", "rank")
+        for whose in ("theirs", "ours")
+    }
+    ratios = {
+        f"{name}_ratio": found[f"{name}_theirs"] / found[f"{name}_ours"]
+        for name in ("train", "rank")
+    }
+    return found | ratios
 
 
 def main() -> None:
@@ -258,18 +256,17 @@ def main() -> None:
     parser.add_argument("--reference", type=Path, required=True, help="copy of LRD")
     parser.add_argument("--root", type=Path, required=True, help="folder of Office")
     parser.add_argument("--model", nargs="+", choices=NAMES, default=list(NAMES))
-    parser.add_argument("--users", type=int, default=64, help="users to rank for")
-    parser.add_argument("--steps", type=int, default=8, help="training steps")
+    parser.add_argument("--users", type=int, default=64, help="whose scores to compare")
     parser.add_argument("--cache", default="data/vectors", help="folder of vectors")
     parser.add_argument("--out", type=Path, help="JSON to write")
     args = parser.parse_args()
     out = args.out and args.out.resolve()
+    torch.set_num_threads(1)
     data, rows = load("office", args.root, args.cache), []
     for name in args.model:
         both = Both(name, data, args)
-        with torch.no_grad():
-            found = difference(both)
-        row = {"model": name, "users": args.users} | found | measure(both, args.steps)
+        row = {"model": name, "users": args.users}
+        row |= difference(both, args.users) | measure(both)
         rows.append(
             {
                 k: v if isinstance(v, str | int) else float(f"{v:.4g}")

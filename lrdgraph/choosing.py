@@ -76,7 +76,9 @@ class NextChoice(NextItem):
             {"params": weights},
             {"params": biases, "weight_decay": 0.0},
         ]
-        return torch.optim.Adam(groups, lr=self.lr, weight_decay=self.weight_decay)
+        return torch.optim.Adam(
+            groups, lr=self.lr, weight_decay=self.weight_decay, fused=True
+        )
 
     def on_test_epoch_start(self) -> None:
         """Make ready for what the test ranks."""

@@ -116,6 +116,7 @@ class NextItem(LightningModule):
             ],
             lr=self.lr,
             weight_decay=self.weight_decay,
+            fused=True,
         )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

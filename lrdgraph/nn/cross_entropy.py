@@ -128,10 +128,13 @@ class _CatalogueCrossEntropy(torch.autograd.Function):
             ]
             scores = torch.addmm(bias, users[rows], states.t())
             cells = [one.add_to(scores) for one in sent]
-            error = scores.log_softmax(dim=1)
             goal = target[rows].unsqueeze(1)
-            loss -= error.gather(1, goal).sum()
-            error.exp_().scatter_add_(1, goal, -error.new_ones(goal.shape))
+            scores.sub_(scores.amax(1, keepdim=True))  # a softmax exponentiates once
+            won = scores.gather(1, goal)
+            error = scores.exp_()
+            total = error.sum(1, keepdim=True)
+            loss += (total.log() - won).sum()
+            error.div_(total).scatter_add_(1, goal, -torch.ones_like(won))
             of_users[rows] = error @ states
             of_states.addmm_(error.t(), users[rows])
             of_bias += error.sum(0)
