@@ -88,6 +88,18 @@ class EncoderContract(ABC):
             alone = encoder(*(t[row : row + 1] for t in inputs))
             assert_close(together[row : row + 1], alone, atol=1e-5, rtol=1e-5)
 
+    def test_a_large_batch_gives_what_small_ones_give(self) -> None:
+        """However histories of similar length are put together, in any order."""
+        encoder, length = self._encoder(), torch.arange(300) * 37 % (LENGTH + 1)
+        inputs = (_random_states(300), _last_slots(*length.tolist()), _times(300))
+        asked = [encoder]
+        if isinstance(encoder, HistoryEncoder):
+            asked.append(encoder.last)
+        for encode in asked:
+            parts = zip(*(t.split(50) for t in inputs), strict=True)
+            small = torch.cat([encode(*part) for part in parts])
+            assert_close(encode(*inputs), small, atol=1e-5, rtol=1e-5)
+
     def test_gradient_reaches_every_parameter_and_every_item(self) -> None:
         """And it is finite, also where a history has no item at all."""
         encoder, mask = self._encoder(), _last_slots(LENGTH, 3, 0)
