@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -92,7 +93,7 @@ class EncoderContract(ABC):
         """However histories of similar length are put together, in any order."""
         encoder, length = self._encoder(), torch.arange(300) * 37 % (LENGTH + 1)
         inputs = (_random_states(300), _last_slots(*length.tolist()), _times(300))
-        asked = [encoder]
+        asked: list[Callable[..., Tensor]] = [encoder]
         if isinstance(encoder, HistoryEncoder):
             asked.append(encoder.last)
         for encode in asked:
