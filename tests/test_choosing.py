@@ -78,3 +78,11 @@ def test_biases_have_no_penalty(task):
     assert (first["weight_decay"], second["weight_decay"]) == (1e-6, 0.0)
     biases = {id(p) for n, p in task.model.named_parameters() if "bias" in n}
     assert {id(p) for p in second["params"]} == biases
+
+
+def test_training_takes_tiny_numbers_for_nothing_and_puts_that_right(task):
+    tiny, one = torch.tensor([1e-39]), torch.ones(1)
+    task.on_fit_start()
+    flushed = tiny * one
+    task.on_fit_end()
+    assert flushed == 0 < tiny * one
