@@ -21,7 +21,6 @@ import warnings
 from itertools import product
 from pathlib import Path
 
-import torch
 import torch.nn.functional as F
 from models import TEXT_MODEL
 from next_item import draw_negatives, encoder, group, read, table
@@ -33,7 +32,7 @@ from lrdgraph import LatentRelationGraph
 from lrdgraph.choosing import NextChoice, make_choice_trainer
 from lrdgraph.data.choices import TrainingChoices
 from lrdgraph.data.datamodule import SequenceDataModule
-from lrdgraph.data.sequences import Histories, Questions
+from lrdgraph.data.sequences import Histories
 from lrdgraph.datasets import INTERACTS
 from lrdgraph.knowledge import Knowledge, known_relations
 from lrdgraph.models import KDA, RCF
@@ -111,12 +110,6 @@ def build(name: str, data: HeteroData, config: dict) -> RCF:
     )
 
 
-def draw(questions: Questions, number: int) -> None:
-    """Leave some questions, the same for all models and seeds."""
-    order = torch.randperm(len(questions), generator=torch.Generator().manual_seed(0))
-    questions.position = questions.position[order[:number].sort().values]
-
-
 def run(row: dict, data: HeteroData, args: argparse.Namespace) -> dict:
     """Train, read the test part once, and return its figures."""
     seed_everything(row["seed"])
@@ -130,11 +123,12 @@ def run(row: dict, data: HeteroData, args: argparse.Namespace) -> dict:
         spare_held_out=config["spare_held_out"],
     )
     module = SequenceDataModule(
-        data, config["max_length"], config["batch_size"], choices
+        data,
+        config["max_length"],
+        config["batch_size"],
+        choices,
+        config.get("num_questions"),
     )
-    if "questions" in config:
-        for questions in (module.validation, module.test):
-            draw(questions, config["questions"])
     start, used = time.perf_counter(), time.process_time()
     folder = args.checkpoints or tempfile.mkdtemp()
     names = ("dataset", "setting", "model", "seed")
@@ -203,7 +197,7 @@ def main() -> None:
             "batch_size": args.batch_size,
         }
         if args.questions:
-            config["questions"] = args.questions
+            config["num_questions"] = args.questions
         if args.lr:
             config["lr"] = args.lr
         row = identify(args.dataset, full, model, setting, seed, config)

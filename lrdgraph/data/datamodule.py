@@ -24,6 +24,9 @@ class SequenceDataModule(LightningDataModule):
         batch_size: Windows in a training batch; evaluation takes twice as many.
         training: What to train on instead of windows, such as
             :class:`~lrdgraph.data.choices.TrainingChoices`.
+        num_questions: How many questions validation and test ask at most, each of which
+            ranks the whole catalogue; None is all
+            (:class:`~lrdgraph.data.sequences.Questions`).
 
     Attributes:
         fingerprint: Equal for data of the same interactions, split and relations.
@@ -36,6 +39,7 @@ class SequenceDataModule(LightningDataModule):
         max_length: int = 20,
         batch_size: int = 256,
         training: TrainingWindows | TrainingChoices | None = None,
+        num_questions: int | None = None,
     ) -> None:
         super().__init__()
         histories = Histories.from_data(data)
@@ -48,8 +52,11 @@ class SequenceDataModule(LightningDataModule):
                 "(got none)"
             )
         self.validation, self.test = (
-            Questions(histories, part, max_length, data["user"].get(name))
-            for part, name in ((VAL, "val_negatives"), (TEST, "test_negatives"))
+            Questions(histories, part, max_length, negatives, num_questions)
+            for part, negatives in (
+                (VAL, data["user"].get("val_negatives")),
+                (TEST, data["user"].get("test_negatives")),
+            )
         )
 
     def train_dataloader(self) -> DataLoader[Any]:

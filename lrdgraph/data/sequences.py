@@ -156,6 +156,11 @@ class Questions(Dataset[Question]):
         part: :data:`~lrdgraph.typing.VAL` or :data:`~lrdgraph.typing.TEST`.
         max_length: Number of history slots ``L``.
         negatives: Given negative candidates of each user, ``[U, Q]``.
+        num_questions: How many to ask at most, drawn always in the same way, so that
+            all models answer the same ones; None is all.
+
+    Raises:
+        ValueError: If ``num_questions`` is not positive.
     """
 
     def __init__(
@@ -164,11 +169,13 @@ class Questions(Dataset[Question]):
         part: int,
         max_length: int,
         negatives: Tensor | None = None,
+        num_questions: int | None = None,
     ) -> None:
         self.histories, self.max_length = histories, max_length
         asked = (histories.split == part).nonzero().squeeze(-1)
         # Without a past there is nothing to recommend from.
-        self.position = asked[asked > histories.start[histories.user[asked]]]
+        asked = asked[asked > histories.start[histories.user[asked]]]
+        self.position = _drawn(asked, num_questions)
         num_users = histories.start.numel() - 1
         none = torch.empty(num_users, 0, dtype=torch.long)
         self.negatives = none if negatives is None else negatives
@@ -191,6 +198,16 @@ class Questions(Dataset[Question]):
             "seen_item": item,
             "negatives": self.negatives[self.histories.user[position]],
         }
+
+
+def _drawn(position: Tensor, number: int | None) -> Tensor:
+    """Some positions, in their order."""
+    if number is None:
+        return position
+    if number < 1:
+        raise ValueError(f"'num_questions' needs to be positive (got {number})")
+    order = torch.randperm(len(position), generator=torch.Generator().manual_seed(0))
+    return position[order[:number].sort().values]
 
 
 def user_histories(data: HeteroData) -> dict[str, list[str]]:

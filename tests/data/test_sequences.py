@@ -96,6 +96,21 @@ def test_questions_in_any_order_keep_their_negatives():
     assert asked["negatives"].tolist() == [[1, 2], [4, 5]]
 
 
+def test_some_questions_are_drawn_from_all_and_always_the_same():
+    data = LeaveOneOut()(make_shop([[u % 6, 1, 2, 3] for u in range(200)], NUM_ITEMS))
+    histories = Histories.from_data(data)
+    every, some, again, first, more = (
+        Questions(histories, TEST, 2, num_questions=number).position.tolist()
+        for number in (None, 50, 50, 20, 1000)
+    )
+    assert len(some) == len(set(some)) == 50
+    assert some == again == sorted(some)
+    assert set(first) < set(some) < set(every)
+    assert some != every[:50] and more == every
+    with pytest.raises(ValueError, match=r"'num_questions' needs to be .*got 0"):
+        Questions(histories, TEST, 2, num_questions=0)
+
+
 def test_held_out_interactions_enter_no_batch():
     data = LeaveOneOut()(make_shop([[0, 1, 2, 4, 5], [3, 1, 4, 5]], NUM_ITEMS))
     batch = TrainingWindows(Histories.from_data(data), 3).__getitems__([0, 1])
