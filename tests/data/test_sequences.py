@@ -106,7 +106,8 @@ def test_some_questions_are_drawn_from_all_and_always_the_same():
     assert len(some) == len(set(some)) == 50
     assert some == again == sorted(some)
     assert set(first) < set(some) < set(every)
-    assert some != every[:50] and more == every
+    assert some != every[:50]
+    assert more == every
     with pytest.raises(ValueError, match=r"'num_questions' needs to be .*got 0"):
         Questions(histories, TEST, 2, num_questions=0)
 
