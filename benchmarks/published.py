@@ -9,8 +9,8 @@ among the given negatives; where the data brings none, 99 are drawn. With the se
 ``attributes``, no relation among items is known (also bought, also viewed), only what
 they are (brand, category, genre). Larger batches are no longer the authors' setting,
 but on a GPU an epoch costs what its steps do. Ranking a large catalogue takes hours on
-a processor: ``--questions`` draws the shoppers to validate and to test on. Rows that
-the JSON already holds are not run again.
+a processor: ``--num-questions`` draws the shoppers to validate and to test on. Rows
+that the JSON already holds are not run again.
 """
 
 import argparse
@@ -172,7 +172,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--max-epochs", type=int, default=200)
     parser.add_argument("--batch-size", type=int, default=SETTING["batch_size"])
     parser.add_argument("--lr", type=float, help="learning rate, if not the authors'")
-    parser.add_argument("--questions", type=int, help="validate and test on so many")
+    parser.add_argument(
+        "--num-questions", type=int, help="validate and test on so many"
+    )
     parser.add_argument("--catalogue", action="store_true", help="rank it in the test")
     parser.add_argument("--cache", default="data/vectors", help="folder of vectors")
     parser.add_argument("--checkpoints", help="folder to go on from")
@@ -196,8 +198,8 @@ def main() -> None:
             **MODELS[model],
             "batch_size": args.batch_size,
         }
-        if args.questions:
-            config["num_questions"] = args.questions
+        if args.num_questions:
+            config["num_questions"] = args.num_questions
         if args.lr:
             config["lr"] = args.lr
         row = identify(args.dataset, full, model, setting, seed, config)

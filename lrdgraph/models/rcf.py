@@ -22,9 +22,7 @@ from lrdgraph.nn.released_lrd import ReleasedLRD
 from lrdgraph.typing import ChoiceBatch
 
 CANDIDATES_AT_ONCE = 256
-"""Candidates, of all users together, whose contexts are held at once when ranking.
-
-For a cache of a few megabytes; half and twice as many take about a tenth longer."""
+"""Candidates whose contexts are held at once when ranking, as a cache can hold."""
 CANDIDATES_ON_GPU = 65_536
 """The same on a GPU, which small parts would keep waiting."""
 
