@@ -237,15 +237,15 @@ def seconds(work: Callable[[], None]) -> float:
 def measure(both: Both) -> dict[str, float]:
     """Seconds of an epoch and of ranking all users' candidates, theirs and ours."""
     found = {
-        f"{name}_{whose}": seconds(getattr(both, f"{name}_{whose}"))
-        for name in ("train", "rank")
-        for whose in ("theirs", "ours")
+        "train_theirs": seconds(both.train_theirs),
+        "train_ours": seconds(both.train_ours),
+        "rank_theirs": seconds(both.rank_theirs),
+        "rank_ours": seconds(both.rank_ours),
     }
-    ratios = {
-        f"{name}_ratio": found[f"{name}_theirs"] / found[f"{name}_ours"]
-        for name in ("train", "rank")
+    return found | {
+        "train_ratio": found["train_theirs"] / found["train_ours"],
+        "rank_ratio": found["rank_theirs"] / found["rank_ours"],
     }
-    return found | ratios
 
 
 def main() -> None:

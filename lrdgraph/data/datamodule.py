@@ -51,12 +51,10 @@ class SequenceDataModule(LightningDataModule):
                 "training needs at least one user with two training interactions "
                 "(got none)"
             )
+        users = data["user"]
         self.validation, self.test = (
-            Questions(histories, part, max_length, negatives, num_questions)
-            for part, negatives in (
-                (VAL, data["user"].get("val_negatives")),
-                (TEST, data["user"].get("test_negatives")),
-            )
+            Questions(histories, part, max_length, users.get(name), num_questions)
+            for part, name in ((VAL, "val_negatives"), (TEST, "test_negatives"))
         )
 
     def train_dataloader(self) -> DataLoader[Any]:

@@ -33,20 +33,20 @@ def small_attention(projected: Tensor, num_heads: int) -> Tensor:
     return mixed
 
 
-def _heads(projected: Tensor, num_heads: int) -> Tensor:
-    """Queries, keys and values of each head, ``[3, heads * M, T, d]``.
+def _heads(rows: Tensor, kinds: int, num_heads: int) -> Tensor:
+    """Heads of some kinds, ``[M, T, kinds * C]``, to ``[kinds, heads * M, T, d]``.
 
     Laid out anew: products of matrices whose rows lie apart take three times as long.
     """
-    number, length, width = projected.shape
-    channels = width // (3 * num_heads)
-    apart = projected.view(number, length, 3, num_heads, channels)
-    joined = (3, num_heads * number, length, channels)
+    number, length, width = rows.shape
+    channels = width // (kinds * num_heads)
+    apart = rows.view(number, length, kinds, num_heads, channels)
+    joined = (kinds, num_heads * number, length, channels)
     return apart.permute(2, 3, 0, 1, 4).reshape(joined)
 
 
 def _side_by_side(heads: Tensor, num_heads: int) -> Tensor:
-    """Heads of some kinds, ``[kinds, heads * M, T, d]``, to ``[M, T, kinds * C]``."""
+    """The way back, to ``[M, T, kinds * C]``."""
     kinds, joined, length, channels = heads.shape
     number = joined // num_heads
     apart = heads.view(kinds, num_heads, number, length, channels)
@@ -73,7 +73,7 @@ class _SmallAttention(torch.autograd.Function):
     def forward(  # type: ignore[no-untyped-def]  # noqa: D102
         ctx, projected: Tensor, num_heads: int
     ) -> Tensor:
-        heads = _heads(projected, num_heads)
+        heads = _heads(projected, 3, num_heads)
         query, key, value = heads
         logit = torch.bmm(query, key.transpose(1, 2)).mul_(query.size(-1) ** -0.5)
         weight = _exponentiate(logit)
@@ -88,9 +88,7 @@ class _SmallAttention(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # noqa: D102
         heads, weight, scale, mixed = ctx.saved_tensors
         query, key, value = heads
-        number, length, width = grad.shape
-        apart = grad.view(number, length, ctx.num_heads, width // ctx.num_heads)
-        scaled = apart.permute(2, 0, 1, 3).reshape(mixed.shape) * scale
+        scaled = _heads(grad, 1, ctx.num_heads).squeeze(0) * scale
         found = torch.empty_like(heads)
         torch.bmm(weight.transpose(1, 2), scaled, out=found[2])
         of_logit = torch.bmm(scaled, value.transpose(1, 2))
