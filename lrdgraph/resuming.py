@@ -92,8 +92,8 @@ def earlier_run(folder: Path, run: dict[str, str]) -> dict[str, Any] | None:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint into main memory; nothing is unpickled."""
-    checkpoint: dict[str, Any] = torch.load(path, "cpu", weights_only=True)
+    """A checkpoint whose tensors are read when they are used; nothing is unpickled."""
+    checkpoint: dict[str, Any] = torch.load(path, "cpu", weights_only=True, mmap=True)
     return checkpoint
 
 

@@ -9,6 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from lrdgraph.datasets.files import save_tensors
+from lrdgraph.resuming import read_checkpoint
 from lrdgraph.text import VectorCache
 
 resource = pytest.importorskip("resource", reason="memory has no limit here")
@@ -58,3 +60,10 @@ def test_vectors_are_kept_that_do_not_fit_in_memory(tmp_path: Path) -> None:
     vectors = VectorCache(encoder, tmp_path)(TEXTS)
     assert vectors[:, -1].tolist() == list(range(len(TEXTS)))
     assert encoder.asked == len(TEXTS)
+
+
+def test_checkpoints_are_written_without_a_copy(tmp_path: Path) -> None:
+    large = torch.arange(2**25, dtype=torch.double)  # 256 MiB
+    with room_for(64 * MIB):
+        save_tensors({"large": large}, tmp_path / "last.ckpt")
+    assert read_checkpoint(tmp_path / "last.ckpt")["large"].equal(large)

@@ -1,7 +1,6 @@
 """Files: found, downloaded, written at once or not at all."""
 
 import hashlib
-import io
 import os
 import shutil
 import urllib.request
@@ -9,7 +8,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import torch
 
@@ -32,13 +31,35 @@ def save_tensors(content: Any, path: Path) -> None:
     """What :func:`torch.load` reads with ``weights_only=True``, atomically.
 
     Raises:
-        OSError: If it cannot be written, as on a full disk. (By itself, ``torch.save``
-            ends the process then: so into memory first.)
+        OSError: If it cannot be written, as on a full disk.
     """
-    packed = io.BytesIO()
-    torch.save(content, packed)
     with atomic_write(path) as file:
-        file.write(packed.getbuffer())
+        written = _Written(file)
+        torch.save(content, cast("BinaryIO", written))  # which asks for no more of it
+        if written.error:
+            raise written.error
+
+
+class _Written:
+    """A file that says afterwards what went wrong, or ``torch.save`` ends the process.
+
+    Packing into memory first would take twice the room of a large model.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.error: OSError | None = None
+
+    def write(self, part: bytes) -> int:
+        if self.error is None:
+            try:
+                self.file.write(part)
+            except OSError as error:
+                self.error = error
+        return len(part)
+
+    def flush(self) -> None:
+        """Nothing: the file is flushed when it is closed."""
 
 
 def download(url: str, path: Path) -> None:
