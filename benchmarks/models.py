@@ -34,6 +34,7 @@ MODELS = (
     "lrdrec-lrd-objective",
     "lrdrec-facts",
     "lrdrec-timed",
+    "lrdrec-no-latent-timed",
     "sasrec-text",
     "sasrec-text-timed",
     "sasrec",
@@ -101,7 +102,7 @@ def configure(dataset: str, model: str, args: argparse.Namespace) -> dict:
     if model.endswith(("-timed", "-recent")):
         config["num_periods"] = NUM_PERIODS
     if model.startswith("lrdrec"):
-        latent = 0 if model == "lrdrec-no-latent" else args.num_latent
+        latent = 0 if "no-latent" in model else args.num_latent
         config |= {"num_latent": latent, "num_convs": args.num_convs}
         config |= {"relation_weight": 0.3, "presence_weight": 0.1}
         config |= {"confidence_weight": 0.0, "spread_weight": 0.0, "newness": 0.1}

@@ -241,12 +241,20 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--num-latent", type=int, default=8)
     parser.add_argument("--num-convs", type=int, default=1)
     parser.add_argument("--max-length", type=int, default=20)
+    parser.add_argument("--batch-size", type=int, help="windows, if not as tuned")
+    parser.add_argument("--relation-weight", type=float, help="if not as tuned")
     parser.add_argument("--max-epochs", type=int, default=100)
     parser.add_argument("--patience", type=int, default=5)
     parser.add_argument("--cache", default="data/vectors", help="folder of vectors")
     parser.add_argument("--out", type=Path, help="JSON to write (and to resume from)")
     parser.add_argument("--no-progress", action="store_true")
     return parser.parse_args()
+
+
+def given(model: str, args: argparse.Namespace) -> dict:
+    """Hyper-parameters of the command line, in place of what validation chose."""
+    names = ["batch_size", *["relation_weight"] * model.startswith("lrdrec")]
+    return {name: vars(args)[name] for name in names if vars(args)[name] is not None}
 
 
 def main() -> None:
@@ -261,7 +269,7 @@ def main() -> None:
         for model in args.model:
             chance = not model.startswith("popularity")
             for seed in args.seeds if chance else args.seeds[:1]:
-                config = configure(args.dataset, model, args)
+                config = configure(args.dataset, model, args) | given(model, args)
                 row = identify(args.dataset, full, model, setting, seed, config)
                 if results.lacks(row):
                     make, progress = partial(build, model), not args.no_progress
