@@ -87,11 +87,12 @@ class NextChoice(NextItem):
         another gradient for a thousand steps, that is a denormal number, with which
         products take several times as long.
         """
+        self._flushed = not torch.tensor(1e-40).mul(1).item()
         torch.set_flush_denormal(True)
 
     def on_fit_end(self) -> None:
-        """Take numbers for what they are again."""
-        torch.set_flush_denormal(False)
+        """Take numbers again for what they were taken for before."""
+        torch.set_flush_denormal(self._flushed)
 
     def on_test_epoch_start(self) -> None:
         """Make ready for what the test ranks."""

@@ -292,5 +292,6 @@ def fit(trainer: Trainer, task: NextItem, datamodule: SequenceDataModule) -> Non
     elif stopping.is_over(there["callbacks"][stopping.state_key]):
         task.on_load_checkpoint(there)
     else:
+        del there  # some systems do not replace a file that is mapped
         trainer.fit(task, datamodule, ckpt_path=folder / "last.ckpt", weights_only=True)
     task.load_state_dict(read_checkpoint(folder / "best.ckpt")["state_dict"])

@@ -80,9 +80,14 @@ def test_biases_have_no_penalty(task):
     assert {id(p) for p in second["params"]} == biases
 
 
-def test_training_takes_tiny_numbers_for_nothing_and_puts_that_right(task):
+@pytest.mark.parametrize("flushed", [False, True])
+def test_training_takes_tiny_numbers_for_nothing_and_puts_that_right(task, flushed):
     tiny, one = torch.tensor([1e-39]), torch.ones(1)
+    torch.set_flush_denormal(flushed)
     task.on_fit_start()
-    flushed = tiny * one
+    during = (tiny * one).item()
     task.on_fit_end()
-    assert flushed == 0 < tiny * one
+    after = (tiny * one).item()
+    torch.set_flush_denormal(False)
+    assert during == 0
+    assert (after == 0) == flushed
