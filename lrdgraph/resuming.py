@@ -97,6 +97,18 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
+def constants(task: LightningModule) -> dict[str, Tensor]:
+    """What training does not change, by its name in the state: items and pairs.
+
+    Checkpoints leave it out, most of what a large model holds: whoever goes on has the
+    same data (:attr:`~lrdgraph.data.datamodule.SequenceDataModule.fingerprint`).
+    """
+    model: Any = task.model
+    graph = getattr(model, "graph", None)
+    there = {} if graph is None else graph.candidates.tensors()
+    return {f"model.graph.{name}": tensor for name, tensor in there.items()}
+
+
 def describe_run(
     task: LightningModule, datamodule: SequenceDataModule
 ) -> dict[str, str]:

@@ -25,6 +25,7 @@ from lrdgraph.resuming import (
     Patience,
     RandomState,
     WholeCheckpoints,
+    constants,
     describe_run,
     earlier_run,
     read_checkpoint,
@@ -108,12 +109,9 @@ class NextItem(LightningModule):
             "dvae": {"lr": self.dvae_lr, "weight_decay": self.dvae_weight_decay},
             "rest": {},
         }
+        given = [{"params": g, **options[name]} for name, g in groups.items() if g]
         return RowAdamW(
-            [
-                {"params": group, **options[name]}
-                for name, group in groups.items()
-                if group
-            ],
+            given,
             lr=self.lr,
             weight_decay=self.weight_decay,
             fused=True,
@@ -122,10 +120,13 @@ class NextItem(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Say whose checkpoint it is, for :func:`fit` to go on with no other one."""
         checkpoint["run"], checkpoint["health"] = self.run, self.health
+        for name in constants(self):
+            del checkpoint["state_dict"][name]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with the figures of discovery."""
+        """Go on with the figures of discovery, over the graph that is there."""
         self.health = checkpoint["health"]
+        checkpoint["state_dict"] |= constants(self)
 
     def on_validation_epoch_start(self) -> None:
         """Compute once for all questions: item states, and relations of pairs."""
@@ -294,4 +295,5 @@ def fit(trainer: Trainer, task: NextItem, datamodule: SequenceDataModule) -> Non
     else:
         del there  # some systems do not replace a file that is mapped
         trainer.fit(task, datamodule, ckpt_path=folder / "last.ckpt", weights_only=True)
-    task.load_state_dict(read_checkpoint(folder / "best.ckpt")["state_dict"])
+    best_state = read_checkpoint(folder / "best.ckpt")["state_dict"]
+    task.load_state_dict(best_state | constants(task))

@@ -53,10 +53,6 @@ def frozen(task: NextItem) -> NextItem:
     return task
 
 
-def measure(trainer: Trainer, task: NextItem, module: SequenceDataModule) -> dict:
-    return trainer.test(task, module, verbose=False)[0]
-
-
 class Recorder(Callback):
     """Remembers validation metrics and the state of the random generator by epoch."""
 
@@ -98,7 +94,9 @@ def whole(module, tmp_path_factory) -> tuple[NextItem, Recorder, Trainer]:
 def test_learns_more_than_what_is_popular(whole, module):
     task, recorder, trainer = whole
     popular = NextItem(Popularity(tiny_shop(num_users=400)["item"]["count"]))
-    learned, known = (measure(trainer, t, module) for t in (task, popular))
+    learned, known = (
+        trainer.test(t, module, verbose=False)[0] for t in (task, popular)
+    )
     assert learned["test/NDCG@10"] > 1.5 * known["test/NDCG@10"]
     assert recorder.scores[4] > recorder.scores[0]
 
@@ -134,6 +132,14 @@ def test_checkpoints_need_no_other_disk(module, tmp_path, monkeypatch):
     run(tmp_path / "run", module, 1)
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert names == {"best.ckpt", "last.ckpt"}
+
+
+def test_checkpoints_leave_items_and_pairs_to_the_data(whole):
+    task, _, trainer = whole
+    kept = torch.load(trainer.checkpoint_callback.best_model_path, weights_only=True)
+    left_out = {*task.state_dict()} - {*kept["state_dict"]}
+    tensors = task.model.graph.candidates.tensors()
+    assert left_out == {f"model.graph.{name}" for name in tensors}
 
 
 def test_epochs_without_improvement_are_not_repeated(module, tmp_path):
@@ -252,7 +258,7 @@ def test_trainer_that_fit_cannot_go_on_with(module):
 
 def test_logged_metrics_are_those_of_a_direct_computation(whole, module):
     task, _, trainer = whole
-    logged = measure(trainer, task, module)
+    logged = trainer.test(task, module, verbose=False)[0]
     model = task.model.eval()
     ranks, breadth = [], Breadth(module.test.histories.training_count())
     for question in module.test_dataloader():
@@ -271,7 +277,7 @@ def test_given_negatives_are_ranked_for_users_who_have_some():
     module = SequenceDataModule(data, 3, batch_size=1)
     task = NextItem(Popularity(torch.tensor([9.0, 8, 3, 1, 4, 5])))
     trainer = Trainer(logger=False, enable_progress_bar=False, devices=1)
-    logged = measure(trainer, task, module)
+    logged = trainer.test(task, module, verbose=False)[0]
     scores, target = task.model.count.expand(2, -1), torch.tensor([2, 5])
     expected = ranking_metrics(rank_among(scores, target, negatives[[0, 2]]))
     sampled = {k.split("/")[-1]: v for k, v in logged.items() if "sampled" in k}
