@@ -4,12 +4,16 @@
 
 The invented graphs of indexing.py: families of 50 items, some 20 pairs by text and 14
 transitions an item. A step has 256 windows of 50 items in ten families each, 1024
-negatives, forward, backward and update (median of twelve, after two). *Typing* is what
-the first step of an epoch adds: all pairs are typed, and what all items hear is summed.
+negatives, forward, backward and update (median of all after two). *Typing* is what the
+first step of an epoch adds: all pairs are typed, and what all items hear is summed.
 Seconds differ between machines; what they are to the first row is what to read.
+
+Memory grows with the number of steps as far as the allocator lets it. A row says which
+one that was: what ``LD_PRELOAD``, ``MALLOC_CONF`` and ``GLIBC_TUNABLES`` name.
 """
 
 import argparse
+import os
 import time
 from pathlib import Path
 from statistics import median
@@ -24,8 +28,9 @@ from lrdgraph.models import LRDRec
 from lrdgraph.tasks import NextItem
 from lrdgraph.typing import Batch
 
-WINDOWS, LENGTH, STEPS = 256, 50, 12
+WINDOWS, LENGTH = 256, 50
 PHASES = ("step", "typing")
+ALLOCATOR = ("LD_PRELOAD", "MALLOC_CONF", "GLIBC_TUNABLES")
 
 
 def windows(num_items: int) -> Batch:
@@ -51,13 +56,13 @@ def step(model: nn.Module, optimizer: torch.optim.Optimizer, batch: Batch) -> fl
     return time.perf_counter() - start
 
 
-def measure(num_items: int, num_negatives: int) -> dict:
+def measure(num_items: int, num_negatives: int, steps: int) -> dict:
     """Seconds of a step and of typing, and the most memory."""
     torch.manual_seed(0)
     graph = invent(num_items)
     model = LRDRec(graph, max_length=LENGTH, num_negatives=num_negatives).train()
     optimizer = NextItem(model).configure_optimizers()
-    taken = [step(model, optimizer, windows(num_items)) for _ in range(STEPS + 2)]
+    taken = [step(model, optimizer, windows(num_items)) for _ in range(steps + 2)]
     usual = median(taken[2:])
     return {
         "pairs": graph.num_edges,
@@ -70,15 +75,16 @@ def measure(num_items: int, num_negatives: int) -> dict:
 
 def table(rows: list[dict]) -> str:
     """A row a size, and the exponents that costs grow with."""
-    lines = [["items", "pairs", "typed pairs", "step", "typing", "peak MiB"]]
+    lines = [["items", "pairs", "typed pairs", "steps", *PHASES, "peak MiB"]]
     lines.append(["---"] * len(lines[0]))
     for row in rows:
-        sizes = [row["config"]["num_items"], row["pairs"], row["typed"]]
+        config = row["config"]
+        sizes = [config["num_items"], row["pairs"], row["typed"], config["steps"]]
         cells = [f"{row['seconds'][phase]:.3g}" for phase in PHASES]
         lines.append([*map(str, sizes), *cells, str(row["peak_mib"])])
-    if len(rows) > 1:
+    if len({row["config"]["num_items"] for row in rows}) > 1:
         fitted = [exponent(rows, phase) for phase in PHASES]
-        lines.append(["exponent", "", "", *fitted, ""])
+        lines.append(["exponent", "", "", "", *fitted, ""])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -97,13 +103,16 @@ def main() -> None:
     sizes = [10_000, 100_000, 1_000_000]
     parser.add_argument("--sizes", nargs="+", type=int, default=sizes)
     parser.add_argument("--num-negatives", type=int, default=1024)
+    parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--out", type=Path, help="JSON to write (and to resume from)")
     args = parser.parse_args()
     results = Results(args.out, table)
+    allocator = {name: os.environ[name] for name in ALLOCATOR if name in os.environ}
+    options = {"num_negatives": args.num_negatives, "steps": args.steps}
     for num_items in args.sizes:
-        config = {"num_items": num_items, "num_negatives": args.num_negatives}
-        if results.lacks({"config": config}):
-            results.add({"config": config} | measure(**config))
+        row = {"config": {"num_items": num_items} | options, "allocator": allocator}
+        if results.lacks(row):
+            results.add(row | measure(**row["config"]))
 
 
 if __name__ == "__main__":
