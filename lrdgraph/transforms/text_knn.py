@@ -93,13 +93,17 @@ class TextKNN(BaseTransform):
         best = torch.full((len(unit), self.k), -1)
         partitions = range(self.num_partitions or 0)
         for seed in tqdm(partitions, "neighbours", leave=None, disable=None):
-            cells = sort_into_cells(unit, seed)
-            blocks = _blocks(len(cells.near), _CELLS)
-            found = self._map(partial(near, cells, self.k), blocks)
-            for (first, last), part in zip(blocks, found, strict=True):
-                rows = cells.row[cells.start[first] : cells.start[last]]
-                best[rows] = merge(best[rows], part)
+            self._improve(best, unit, seed)
         return others(best).T
+
+    def _improve(self, best: Tensor, unit: Tensor, seed: int) -> None:
+        """Merge into the best what a partition finds, which is then forgotten."""
+        cells = sort_into_cells(unit, seed)
+        blocks = _blocks(len(cells.near), _CELLS)
+        found = self._map(partial(near, cells, self.k), blocks)
+        for (first, last), part in zip(blocks, found, strict=True):
+            rows = cells.row[cells.start[first] : cells.start[last]]
+            best[rows] = merge(best[rows], part)
 
     def _map(
         self, search: Callable[[tuple[int, int]], Tensor], blocks: list[tuple[int, int]]
