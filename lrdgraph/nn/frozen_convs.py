@@ -54,8 +54,10 @@ class FrozenConvs(nn.ModuleList):
         """
         if not len(self):
             return states
-        mean = (self.training and self._mean) or type_edges()
-        self._mean, self._heard = (mean if self.training else None), []
+        kept = self._mean if self.training else None
+        self._mean, self._heard = None, []  # let go of before there are new ones
+        mean = kept or type_edges()
+        self._mean = mean if self.training else None
         for conv in self._convs():
             states = states + F.gelu(conv.frozen(states, mean))
         return states
