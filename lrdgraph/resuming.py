@@ -101,7 +101,9 @@ def constants(task: LightningModule) -> dict[str, Tensor]:
     """What training does not change, by its name in the state: items and pairs.
 
     Checkpoints leave it out, most of what a large model holds: whoever goes on has the
-    same data (:attr:`~lrdgraph.data.datamodule.SequenceDataModule.fingerprint`).
+    same interactions and pairs, by their
+    :attr:`~lrdgraph.data.datamodule.SequenceDataModule.fingerprint`, and brings the
+    vectors, which may differ in their last bits.
     """
     model: Any = task.model
     graph = getattr(model, "graph", None)
