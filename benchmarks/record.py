@@ -1,6 +1,7 @@
 """Result files: what they record beside their rows, and going on with one."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,8 @@ from torch_geometric.data import HeteroData
 
 import lrdgraph
 from lrdgraph.datasets.files import atomic_write
+
+ALLOCATOR = ("LD_PRELOAD", "MALLOC_CONF", "GLIBC_TUNABLES")
 
 
 class Results:
@@ -80,3 +83,8 @@ def device() -> dict[str, str | int]:
         return {"device": "cpu"}
     peak = torch.cuda.max_memory_allocated() // 2**20
     return {"device": torch.cuda.get_device_name(), "gpu_mib": peak}
+
+
+def allocator() -> dict[str, str]:
+    """What chose the allocator of memory; nothing where it is the system's own."""
+    return {name: os.environ[name] for name in ALLOCATOR if name in os.environ}

@@ -21,7 +21,7 @@ from statistics import median
 
 import torch
 from matplotlib import pyplot
-from record import Results, peak_mib
+from record import Results, allocator, peak_mib
 from stepping import exponent, step
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import Compose
@@ -91,6 +91,7 @@ def measure(num_items: int) -> dict:
         "setting": "no-observed",
         "seed": 0,
         "config": {"num_items": num_items, "num_negatives": NUM_NEGATIVES},
+        "allocator": allocator(),
         "interactions": data[INTERACTS].num_edges,
         "edges": graph.num_edges,
         "metrics": {},

@@ -9,11 +9,10 @@ first step of an epoch adds: all pairs are typed, and what all items hear is sum
 Seconds differ between machines; what they are to the first row is what to read.
 
 Memory grows with the number of steps as far as the allocator lets it. A row says which
-one that was: what ``LD_PRELOAD``, ``MALLOC_CONF`` and ``GLIBC_TUNABLES`` name.
+one that was.
 """
 
 import argparse
-import os
 import time
 from pathlib import Path
 from statistics import median
@@ -21,7 +20,7 @@ from statistics import median
 import numpy as np
 import torch
 from indexing import FAMILY, invent
-from record import Results, peak_mib
+from record import Results, allocator, peak_mib
 from torch import nn
 
 from lrdgraph.models import LRDRec
@@ -30,7 +29,6 @@ from lrdgraph.typing import Batch
 
 WINDOWS, LENGTH = 256, 50
 PHASES = ("step", "typing")
-ALLOCATOR = ("LD_PRELOAD", "MALLOC_CONF", "GLIBC_TUNABLES")
 
 
 def windows(num_items: int) -> Batch:
@@ -107,10 +105,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="JSON to write (and to resume from)")
     args = parser.parse_args()
     results = Results(args.out, table)
-    allocator = {name: os.environ[name] for name in ALLOCATOR if name in os.environ}
     options = {"num_negatives": args.num_negatives, "steps": args.steps}
     for num_items in args.sizes:
-        row = {"config": {"num_items": num_items} | options, "allocator": allocator}
+        row = {"config": {"num_items": num_items} | options, "allocator": allocator()}
         if results.lacks(row):
             results.add(row | measure(**row["config"]))
 

@@ -16,7 +16,7 @@ from lrdgraph.ragged import by_parts, distinct, find, ragged_arange
 from lrdgraph.text.vector_step import VectorStep
 from lrdgraph.typing import NONE, TRANSITION, TypedEdges
 
-_PAIRS = 1 << 13  # whose hidden layers a processor keeps near, without a gradient
+_PAIRS = 1 << 12  # whose hidden layers a processor keeps near, without a gradient
 _ITEMS = 1 << 10  # whose texts are looked at at a time, without a gradient
 
 

@@ -120,9 +120,10 @@ class RelationDVAE(PairDVAE):
 
     def views(self, roles: Tensor, edge_index: Tensor, shared: Tensor | None) -> Tensor:
         """Two views of each pair, before the activation, with shape ``[E, 2 H]``."""
-        as_source, as_target = roles.chunk(2, dim=-1)
-        pair = as_source.index_select(0, edge_index[0])
-        pair = pair + as_target.index_select(0, edge_index[1])
+        # Of an item, two rows that follow each other: as a source, and as a target.
+        place = torch.stack([2 * edge_index[0], 2 * edge_index[1] + 1], dim=1)
+        table = roles.reshape(2 * len(roles), roles.size(1) // 2)
+        pair = F.embedding_bag(place, table, mode="sum")
         difference, both, directed = pair.chunk(3, dim=-1)
         difference = directed + self.squared(difference.square())
         return torch.cat([both, difference], dim=-1)

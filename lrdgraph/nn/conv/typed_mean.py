@@ -104,7 +104,9 @@ class FrozenTypedMean:
     @cached_property
     def forth(self) -> Tensor:
         """From sources to targets: shares, a row for every relation and target."""
-        return self._to(torch.arange(self._num_items, device=self.share.device))
+        every = torch.arange(self._num_items, device=self.share.device)
+        owner, edge = self._into(every)
+        return self._to(owner, edge, self._edge_index[0, edge], 2 * [self._num_items])
 
     @cached_property
     def back(self) -> Tensor:
@@ -118,21 +120,30 @@ class FrozenTypedMean:
 
     def rows(self, item: Tensor, x: Tensor) -> Tensor:
         """Means of states ``x [N, C]`` at some items ``[n]`` alone, ``[n, R, C]``."""
-        size = self.share.size(1), item.numel(), x.size(1)
-        return (self._to(item) @ x).view(size).transpose(0, 1)
+        owner, edge = self._into(item)
+        # From far off once, however many relations an edge has.
+        near = x.index_select(0, self._edge_index[0, edge])
+        place = torch.arange(len(edge), device=x.device)
+        means = self._to(owner, edge, place, [len(item), len(edge)]) @ near
+        size = self.share.size(1), len(item), x.size(1)
+        return means.view(size).transpose(0, 1)
 
-    def _to(self, item: Tensor) -> Tensor:
-        """Shares of what reaches items ``[n]``, a row for every relation and item."""
-        first, num_items = self._start[item], item.numel()
+    def _into(self, item: Tensor) -> tuple[Tensor, Tensor]:
+        """The edges that reach items ``[n]``: which of them, and which edge."""
+        first = self._start[item]
         owner, place = ragged_arange(first, self._start[item + 1] - first)
-        edge = self._by_target[place]
+        return owner, self._by_target[place]
+
+    def _to(
+        self, owner: Tensor, edge: Tensor, column: Tensor, size: list[int]
+    ) -> Tensor:
+        """Shares of edges, a row for every relation and owner."""
         share = self.share[edge].t().flatten()  # relation by relation
         kept = share.nonzero().squeeze(-1)
         relation, at = kept // max(edge.numel(), 1), kept % max(edge.numel(), 1)
-        row = relation * num_items + owner[at]
-        size = [self.share.size(1) * num_items, self._num_items]
-        source = self._edge_index[0, edge]
-        return _sparse(starts(row, size[0]), source[at], share[kept], size)
+        row = relation * size[0] + owner[at]
+        size = [self.share.size(1) * size[0], size[1]]
+        return _sparse(starts(row, size[0]), column[at], share[kept], size)
 
     def whole(self, x: Tensor) -> Tensor:
         """Means of states ``x [N, C]`` at all items, ``[N, R, C]``."""
