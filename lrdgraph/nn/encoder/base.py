@@ -67,9 +67,8 @@ class HistoryEncoder(nn.Module, ABC):
         encoded = torch.zeros_like(states[:, -1])
         for part in _groups(mask, NUM_GROUPS // 2):  # there is less to save
             when = None if time is None else time[part]
-            rows = part[0].squeeze(1)
             found = self.encode_last(states[part], mask[part], when)
-            encoded[rows] = found.to(encoded.dtype)
+            encoded[part[0]] = found.to(encoded.dtype)
         return encoded * mask[:, -1:]
 
     @abstractmethod
@@ -91,14 +90,15 @@ class HistoryEncoder(nn.Module, ABC):
 
 def _groups(
     mask: Tensor, num_groups: int = NUM_GROUPS
-) -> Iterator[tuple[Tensor, Tensor]]:
+) -> Iterator[tuple[Tensor | slice, slice]]:
     """Rows and slots of histories of similar length, without slots that none fills."""
     length, number = mask.size(1), mask.sum(dim=1)
-    num_groups = min(num_groups, max(1, len(mask) // GROUP_ROWS))
-    for rows in number.argsort().chunk(1 if mask.is_cuda else num_groups):
+    num_groups = 1 if mask.is_cuda else min(num_groups, len(mask) // GROUP_ROWS)
+    every = [slice(None)] if num_groups < 2 else number.argsort().chunk(num_groups)
+    for rows in every:
         first = length - int(number[rows].max())
         if first < length:
-            yield rows.unsqueeze(1), torch.arange(first, length)
+            yield rows, slice(first, length)
 
 
 def visible(mask: Tensor) -> Tensor:
@@ -112,12 +112,12 @@ def visible(mask: Tensor) -> Tensor:
     return causal & (mask.unsqueeze(1) | itself)
 
 
-def feed_forward(channels: int, dropout: float) -> nn.Sequential:
+def feed_forward(channels: int, hidden: int, dropout: float) -> nn.Sequential:
     """The two layers after attention, with GELU and dropout as in BERT."""
     return nn.Sequential(
-        nn.Linear(channels, 4 * channels),
+        nn.Linear(channels, hidden),
         nn.GELU(),
         Dropout(dropout),
-        nn.Linear(4 * channels, channels),
+        nn.Linear(hidden, channels),
         Dropout(dropout),
     )

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lrdgraph.nn.dropout import Dropout
+from lrdgraph.nn.encoder.attention import HistoryAttention
 from lrdgraph.nn.encoder.base import HistoryEncoder, feed_forward, visible
 
 
@@ -104,24 +105,19 @@ class _BSARecLayer(nn.Module):
         self, channels: int, num_heads: int, low: Tensor, alpha: float, dropout: float
     ) -> None:
         super().__init__()
-        self.alpha, self.num_heads = alpha, num_heads
+        self.alpha = alpha
         self.register_buffer("low", low, persistent=False)
         self.beta = nn.Parameter(torch.randn(channels))
-        self.attention = nn.MultiheadAttention(
-            channels, num_heads, dropout=dropout, batch_first=True
-        )
+        self.attention = HistoryAttention(channels, num_heads, dropout)
         self.dropout = Dropout(dropout)
-        self.feed_forward = feed_forward(channels, dropout)
+        self.feed_forward = feed_forward(channels, 4 * channels, dropout)
         self.norms = nn.ModuleList(nn.LayerNorm(channels) for _ in range(3))
 
     def forward(self, states: Tensor, allowed: Tensor) -> Tensor:
         filter_norm, attention_norm, last_norm = self.norms
         filtered = filter_norm(states + self.dropout(self._filter(states)))
-        forbidden = ~allowed.repeat_interleave(self.num_heads, dim=0)
-        attended, _ = self.attention(
-            states, states, states, attn_mask=forbidden, need_weights=False
-        )
-        attended = attention_norm(states + self.dropout(attended))
+        attended = self.dropout(self.attention(states, allowed))
+        attended = attention_norm(states + attended)
         mixed = self.alpha * filtered + (1 - self.alpha) * attended
         result: Tensor = last_norm(mixed + self.feed_forward(mixed))
         return result

@@ -122,7 +122,7 @@ class _TiSASRecLayer(nn.Module):
             nn.Linear(channels, channels) for _ in range(4)
         )
         self.dropout = Dropout(dropout)
-        self.feed_forward = feed_forward(channels, dropout)
+        self.feed_forward = feed_forward(channels, 4 * channels, dropout)
         self.norms = nn.ModuleList(nn.LayerNorm(channels) for _ in range(2))
 
     def forward(

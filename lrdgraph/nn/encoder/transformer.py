@@ -3,7 +3,8 @@
 from torch import Tensor, nn
 
 from lrdgraph.nn.dropout import Dropout
-from lrdgraph.nn.encoder.base import HistoryEncoder, visible
+from lrdgraph.nn.encoder.attention import HistoryAttention
+from lrdgraph.nn.encoder.base import HistoryEncoder, feed_forward, visible
 
 
 class CausalTransformer(HistoryEncoder):
@@ -30,52 +31,55 @@ class CausalTransformer(HistoryEncoder):
         dropout: float = 0.4,
     ) -> None:
         super().__init__(max_length)
-        self.num_heads = num_heads
         self.position = nn.Embedding(max_length, channels)
-        self.dropout = Dropout(dropout)
-        layer = nn.TransformerEncoderLayer(
-            channels,
-            num_heads,
-            dim_feedforward=channels,
-            dropout=dropout,
-            activation="gelu",
-            batch_first=True,
-            norm_first=True,
-        )
-        layer.dropout, layer.dropout1, layer.dropout2 = (
-            Dropout(dropout) for _ in range(3)
-        )
-        self.layers = nn.TransformerEncoder(
-            layer, num_layers, norm=nn.LayerNorm(channels), enable_nested_tensor=False
-        )
         nn.init.normal_(self.position.weight, std=0.02)
+        self.dropout = Dropout(dropout)
+        self.layers = nn.ModuleList(
+            _TransformerLayer(channels, num_heads, dropout) for _ in range(num_layers)
+        )
+        self.norm = nn.LayerNorm(channels)
 
     def encode(self, states: Tensor, mask: Tensor, time: Tensor | None) -> Tensor:
         """See :meth:`HistoryEncoder.forward`; time is not looked at."""
-        forbidden = ~visible(mask).repeat_interleave(self.num_heads, dim=0)
-        # Without ``is_causal``, every call would compare the mask with a causal one.
-        encoded: Tensor = self.layers(self._placed(states), forbidden, is_causal=False)
+        hidden, allowed = self._placed(states), visible(mask)
+        for layer in self.layers:
+            hidden = layer(hidden, allowed)
+        encoded: Tensor = self.norm(hidden)
         return encoded
 
     def encode_last(self, states: Tensor, mask: Tensor, time: Tensor | None) -> Tensor:
         """See :meth:`HistoryEncoder.last`: the last layer has one slot to compute."""
         hidden, allowed = self._placed(states), visible(mask)
-        forbidden = ~allowed.repeat_interleave(self.num_heads, dim=0)
-        *earlier, layer = self.layers.layers
+        *earlier, layer = self.layers
         for below in earlier:
-            hidden = below(hidden, forbidden)
-        seen, last = layer.norm1(hidden), hidden[:, -1:]
-        attended, _ = layer.self_attn(
-            seen[:, -1:], seen, seen, ~allowed[:, -1], need_weights=False
-        )
-        last = last + layer.dropout1(attended)
-        wide = layer.dropout(layer.activation(layer.linear1(layer.norm2(last))))
-        last = last + layer.dropout2(layer.linear2(wide))
-        assert self.layers.norm is not None
-        encoded: Tensor = self.layers.norm(last).squeeze(1)
+            hidden = below(hidden, allowed)
+        assert isinstance(layer, _TransformerLayer)
+        encoded: Tensor = self.norm(layer.last(hidden, allowed[:, -1]))
         return encoded
 
     def _placed(self, states: Tensor) -> Tensor:
         position = self.position.weight[self.max_length - states.size(1) :]
         hidden: Tensor = self.dropout(states + position)
         return hidden
+
+
+class _TransformerLayer(nn.Module):
+    def __init__(self, channels: int, num_heads: int, dropout: float) -> None:
+        super().__init__()
+        self.attention = HistoryAttention(channels, num_heads, dropout)
+        self.dropout = Dropout(dropout)
+        self.feed_forward = feed_forward(channels, channels, dropout)
+        self.norms = nn.ModuleList(nn.LayerNorm(channels) for _ in range(2))
+
+    def forward(self, states: Tensor, allowed: Tensor) -> Tensor:
+        normed = self.norms[0](states)
+        return self._add(states, self.attention(normed, allowed))
+
+    def last(self, states: Tensor, allowed: Tensor) -> Tensor:
+        normed = self.norms[0](states)
+        return self._add(states[:, -1], self.attention.last(normed, allowed))
+
+    def _add(self, states: Tensor, attended: Tensor) -> Tensor:
+        states = states + self.dropout(attended)
+        result: Tensor = states + self.feed_forward(self.norms[1](states))
+        return result

@@ -50,7 +50,7 @@ def test_a_layer_is_what_the_paper_says_of_each_prefix():
         last, seen = x[slot], x[None, : slot + 1]
         high = last - low
         frequency = filter_norm(last + low + layer.beta**2 * high)
-        attended = layer.attention(seen[:, -1:], seen, seen)[0][0, 0]
+        attended = layer.attention.last(seen, mask[:, : slot + 1])[0]
         mixed = 0.3 * frequency + 0.7 * attention_norm(last + attended)
         expected = last_norm(mixed + layer.feed_forward(mixed))
         assert torch.allclose(found[slot], expected, atol=1e-5)
