@@ -58,7 +58,7 @@ def score(model: LRDRec, history: list[str], *, edges: bool) -> torch.Tensor:
 def silence_encoder(model: LRDRec) -> None:
     """Leave typed edges and biases as all there is to a score."""
     with torch.no_grad():
-        for parameter in model.encoder.layers.norm.parameters():
+        for parameter in model.encoder.norm.parameters():
             parameter.zero_()
         model.scorer.decay.zero_()  # and distance without effect
 

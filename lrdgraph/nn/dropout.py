@@ -25,5 +25,6 @@ class Dropout(nn.Dropout):
             return super().forward(input)
         words = torch.empty(-(-input.numel() // 4), dtype=torch.long)
         bits = words.random_(-(2**63), None).view(torch.int16)[: input.numel()]
-        kept = (bits >= lost - 2**15).view(input.shape).to(input.dtype)
+        kept = torch.empty(input.shape, dtype=input.dtype)
+        torch.ge(bits.view(input.shape), lost - 2**15, out=kept)  # as numbers at once
         return input * kept.mul_(2**16 / (2**16 - lost))

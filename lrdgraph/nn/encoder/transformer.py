@@ -3,8 +3,8 @@
 from torch import Tensor, nn
 
 from lrdgraph.nn.dropout import Dropout
-from lrdgraph.nn.encoder.attention import HistoryAttention
 from lrdgraph.nn.encoder.base import HistoryEncoder, feed_forward, visible
+from lrdgraph.nn.history_attention import HistoryAttention
 
 
 class CausalTransformer(HistoryEncoder):

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from lrdgraph.nn.encoder.attention import HistoryAttention
 from lrdgraph.nn.encoder.base import visible
+from lrdgraph.nn.history_attention import HistoryAttention
 
 NUM_ROWS, LENGTH, CHANNELS, NUM_HEADS = 3, 5, 8, 2
 MASK = torch.tensor([[1, 1, 1, 1, 1], [0, 0, 1, 1, 1], [0, 0, 0, 0, 1]]).bool()
