@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from next_item import group
 from pytorch_lightning import seed_everything
-from record import Results, device, peak_mib
+from record import Results, allocator, device, peak_mib
 from scaling import BATCH, LENGTH, NUM_NEGATIVES, NUM_NEIGHBORS, NUM_PARTITIONS, shop
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import Compose
@@ -71,6 +71,7 @@ def run(name: str, data: HeteroData, config: dict, args: argparse.Namespace) -> 
             "test": round(tested - trained, 1),
         },
         "peak_mib": peak_mib(),
+        "allocator": allocator(),
         **device(),
     }
 
