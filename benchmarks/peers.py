@@ -20,8 +20,8 @@ epochs, the softmax over the whole catalogue and Lightning's trainer are the sam
 learning rate of ours is that of models.py; the peer's is the best of 1e-3 (its default,
 never the best), 3e-3 and 1e-2 in ``--part validation --lr RATE --max-epochs 20``. On
 Beauty, where that takes an hour a rate, the peer's is Office's; ours is the best of
-three there, ``--lr 5e-3``: that of models.py is for trainings three times as long. The
-rest is each library's own:
+three there, ``--lr 5e-3``: that of models.py is for trainings twice as long. The rest
+is each library's own:
 
 - the peer trains with Adam, and ranks with the last weights; ours with AdamW, and with
   the running average of its weights, as ``lrdgraph.tasks.fit`` does;
