@@ -54,9 +54,8 @@ class HistoryAttention(nn.Module):
     def _mix(
         self, query: Tensor, key: Tensor, value: Tensor, allowed: Tensor
     ) -> Tensor:
-        drops = self.training and self.dropout.p > 0
-        if not (drops and query.device.type == "cpu"):
-            p = self.dropout.p if drops else 0.0
+        p = self.dropout.p if self.training else 0.0
+        if p == 0 or query.device.type != "cpu":
             return F.scaled_dot_product_attention(query, key, value, allowed, p)
         logit = query * query.size(-1) ** -0.5 @ key.transpose(-1, -2)
         weight = logit.masked_fill(~allowed, -torch.inf).softmax(dim=-1)
