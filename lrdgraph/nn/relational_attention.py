@@ -126,7 +126,7 @@ class RelationEncoder(nn.Module):
     def forward(self, context: Tensor) -> Tensor:
         """Contexts ``[M, R, C]`` of any candidates, to the same shape."""
         for _ in range(self.num_layers):
-            mixed = small_attention(self.project(context), self.num_heads)
+            mixed = small_attention(context, self.project.weight, self.num_heads)
             change = self.outer(F.relu(self.inner(mixed)))
             context = self.norm(context + self.dropout(change))
         return context

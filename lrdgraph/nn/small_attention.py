@@ -8,14 +8,17 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from lrdgraph.nn.precision import in_single_precision
+
 SAFE = 60.0
 """Logits up to this size need no shift before they are exponentiated in float32."""
 
 
-def small_attention(projected: Tensor, num_heads: int) -> Tensor:
-    r"""Multi-head attention of sequences of a dozen tokens.
+@in_single_precision
+def small_attention(context: Tensor, weight: Tensor, num_heads: int) -> Tensor:
+    r"""Multi-head self-attention of sequences of a dozen tokens.
 
-    .. math:: \text{softmax}(Q K^\top / \sqrt{d})\, V
+    .. math:: \text{softmax}(Q K^\top / \sqrt{d})\, V, \qquad [Q, K, V] = X W^\top
 
     in value and gradient, of each head. A relation attends to a dozen relations, for
     hundreds of candidates of each user: there, a softmax over rows of a dozen takes
@@ -23,26 +26,37 @@ def small_attention(projected: Tensor, num_heads: int) -> Tensor:
     once they have weighted the values.
 
     Args:
-        projected: Queries, keys and values side by side, with shape ``[M, T, 3 C]``.
+        context: Tokens :math:`X`, with shape ``[M, T, C]``.
+        weight: Projections of queries, keys and values, one below the other, with shape
+            ``[3 C, C]``.
         num_heads: Number of heads; it divides ``C``.
 
     Returns:
         Heads side by side, with shape ``[M, T, C]``.
     """
-    mixed: Tensor = _SmallAttention.apply(projected, num_heads)
+    mixed: Tensor = _SmallAttention.apply(context, weight, num_heads)
     return mixed
 
 
-def _heads(rows: Tensor, kinds: int, num_heads: int) -> Tensor:
-    """Heads of some kinds, ``[M, T, kinds * C]``, to ``[kinds, heads * M, T, d]``.
+def _project(context: Tensor, weight: Tensor, num_heads: int) -> Tensor:
+    """Queries, keys and values of all heads, ``[3, heads * M, T, d]``.
 
-    Laid out anew: products of matrices whose rows lie apart take three times as long.
+    One product for each, as products of matrices whose rows lie apart take three times
+    as long, and laying heads out anew as long as the projection.
     """
-    number, length, width = rows.shape
-    channels = width // (kinds * num_heads)
-    apart = rows.view(number, length, kinds, num_heads, channels)
-    joined = (kinds, num_heads * number, length, channels)
-    return apart.permute(2, 3, 0, 1, 4).reshape(joined)
+    number, length, channels = context.shape
+    width = channels // num_heads
+    of_heads = weight.view(3 * num_heads, width, channels).transpose(1, 2)
+    rows = context.reshape(1, -1, channels).expand(len(of_heads), -1, -1)
+    found = torch.bmm(rows, of_heads)
+    return found.view(3, num_heads * number, length, width)
+
+
+def _heads(rows: Tensor, num_heads: int) -> Tensor:
+    """Heads side by side, ``[M, T, C]``, to ``[heads * M, T, d]``."""
+    number, length, channels = rows.shape
+    apart = rows.view(number, length, num_heads, channels // num_heads)
+    return apart.permute(2, 0, 1, 3).reshape(num_heads * number, length, -1)
 
 
 def _side_by_side(heads: Tensor, num_heads: int) -> Tensor:
@@ -71,29 +85,31 @@ def _row_sums(values: Tensor) -> Tensor:
 class _SmallAttention(torch.autograd.Function):
     @staticmethod
     def forward(  # type: ignore[no-untyped-def]  # noqa: D102
-        ctx, projected: Tensor, num_heads: int
+        ctx, context: Tensor, weight: Tensor, num_heads: int
     ) -> Tensor:
-        heads = _heads(projected, 3, num_heads)
+        heads = _project(context, weight, num_heads)
         query, key, value = heads
         logit = torch.bmm(query, key.transpose(1, 2)).mul_(query.size(-1) ** -0.5)
-        weight = _exponentiate(logit)
-        scale = _row_sums(weight).reciprocal_()
-        mixed = torch.bmm(weight, value).mul_(scale)
+        part = _exponentiate(logit)
+        scale = _row_sums(part).reciprocal_()
+        mixed = torch.bmm(part, value).mul_(scale)
         ctx.num_heads = num_heads
-        ctx.save_for_backward(heads, weight, scale, mixed)
+        ctx.save_for_backward(context, weight, heads, part, scale, mixed)
         return _side_by_side(mixed.unsqueeze(0), num_heads)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # noqa: D102
-        heads, weight, scale, mixed = ctx.saved_tensors
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:  # noqa: D102
+        context, weight, heads, part, scale, mixed = ctx.saved_tensors
         query, key, value = heads
-        scaled = _heads(grad, 1, ctx.num_heads).squeeze(0) * scale
+        scaled = _heads(grad, ctx.num_heads) * scale
         found = torch.empty_like(heads)
-        torch.bmm(weight.transpose(1, 2), scaled, out=found[2])
+        torch.bmm(part.transpose(1, 2), scaled, out=found[2])
         of_logit = torch.bmm(scaled, value.transpose(1, 2))
         of_logit.sub_(_row_sums(scaled * mixed))
-        of_logit.mul_(weight).mul_(query.size(-1) ** -0.5)
+        of_logit.mul_(part).mul_(query.size(-1) ** -0.5)
         torch.bmm(of_logit, key, out=found[0])
         torch.bmm(of_logit.transpose(1, 2), query, out=found[1])
-        return _side_by_side(found, ctx.num_heads), None
+        rows = _side_by_side(found, ctx.num_heads).flatten(0, 1)
+        of_weight = rows.t() @ context.flatten(0, 1)
+        return (rows @ weight).view_as(context), of_weight, None

@@ -44,9 +44,9 @@ def test_padding_is_not_attended_to_and_an_empty_history_says_nothing():
     assert not attend_history(history, present & False, query).any()
 
 
-def reference(projected, num_heads):
-    size = (*projected.shape[:2], 3, num_heads, -1)
-    query, key, value = projected.view(size).permute(2, 0, 3, 1, 4)
+def reference(context, weight, num_heads):
+    size = (*context.shape[:2], 3, num_heads, -1)
+    query, key, value = (context @ weight.t()).view(size).permute(2, 0, 3, 1, 4)
     logit = query @ key.transpose(-1, -2) / query.size(-1) ** 0.5
     return (logit.softmax(-1) @ value).transpose(1, 2).flatten(2)
 
@@ -55,18 +55,32 @@ def reference(projected, num_heads):
 @pytest.mark.parametrize("length", [1, 5, 13])
 def test_attention_of_short_sequences_in_value_and_gradient(length, scale):
     torch.manual_seed(0)
-    projected = (torch.randn(6, length, 3 * C) * scale).requires_grad_()
-    weight = torch.randn(6, length, C)
-    expected = reference(projected, 2)
-    (of_expected,) = torch.autograd.grad((expected * weight).sum(), projected)
-    found = small_attention(projected, 2)
-    (of_found,) = torch.autograd.grad((found * weight).sum(), projected)
-    assert torch.allclose(found, expected, rtol=1e-4, atol=1e-4 * scale)
-    assert torch.allclose(of_found, of_expected, rtol=1e-3, atol=1e-4 * scale)
+    context = torch.randn(6, length, C, dtype=torch.double)
+    weight = torch.randn(3 * C, C, dtype=torch.double) * scale / C**0.5
+    given = (context.requires_grad_(), weight.requires_grad_())
+    towards = torch.randn(6, length, C)
+    expected = reference(*given, 2)
+    of_expected = torch.autograd.grad((expected * towards).sum(), given)
+    found = small_attention(*given, 2)
+    assert torch.allclose(found, expected)
+    of_found = torch.autograd.grad((found * towards).sum(), given)
+    for ours, theirs in zip(of_found, of_expected, strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-8 * scale)
 
 
 def test_attention_of_no_sequences():
-    assert small_attention(torch.randn(0, 4, 3 * C), 2).shape == (0, 4, C)
+    found = small_attention(torch.randn(0, 4, C), torch.randn(3 * C, C), 2)
+    assert found.shape == (0, 4, C)
+
+
+def test_attention_in_half_precision_has_gradients():
+    context, weight = torch.randn(3, 5, C), torch.randn(3 * C, C, requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = small_attention(context.bfloat16(), weight, 2)
+    found.sum().backward()
+    expected = reference(context.bfloat16().float(), weight, 2)
+    assert torch.allclose(found, expected, atol=1e-4)
+    assert weight.grad.isfinite().all()
 
 
 def test_the_encoder_is_what_its_formula_says():
@@ -75,7 +89,7 @@ def test_the_encoder_is_what_its_formula_says():
     x = torch.randn(6, R, C)
     found = encoder(x)
     for _ in range(3):
-        mixed = reference(encoder.project(x), 2)
+        mixed = reference(x, encoder.project.weight, 2)
         x = encoder.norm(x + encoder.outer(encoder.inner(mixed).relu()))
     assert torch.allclose(found, x, atol=1e-5)
 
