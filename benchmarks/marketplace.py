@@ -26,6 +26,7 @@ from lrdgraph import LatentRelationGraph
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.datasets import INTERACTS
 from lrdgraph.models import LRDRec, Popularity, SASRec
+from lrdgraph.resuming import read_checkpoint
 from lrdgraph.tasks import NextItem, fit, make_trainer
 from lrdgraph.transforms import TextKNN, Transitions
 
@@ -54,12 +55,14 @@ def run(name: str, data: HeteroData, config: dict, args: argparse.Namespace) -> 
     folder = args.checkpoints / f"{config['num_items']}-{name}"
     trainer = make_trainer(folder, max_epochs=config["max_epochs"])
     start = time.perf_counter()
+    epochs = 0
     if name != "popularity":
         fit(trainer, task, module)
+        # Where training was over before, the trainer knows of no epoch.
+        epochs = read_checkpoint(folder / "last.ckpt")["epoch"] + 1
     trained = time.perf_counter()
     metrics = trainer.test(task, module, verbose=False)[0]
     tested = time.perf_counter()
-    epochs = trainer.current_epoch
     return {
         "epochs": epochs,
         "interactions": data[INTERACTS].num_edges,

@@ -36,6 +36,7 @@ from lrdgraph.data.sequences import Histories
 from lrdgraph.datasets import INTERACTS
 from lrdgraph.knowledge import Knowledge, known_relations
 from lrdgraph.models import KDA, RCF
+from lrdgraph.resuming import read_checkpoint
 from lrdgraph.tasks import fit
 from lrdgraph.transforms import EmbedText, LeaveOneOut, TextKNN
 
@@ -130,10 +131,11 @@ def run(row: dict, data: HeteroData, args: argparse.Namespace) -> dict:
         config.get("num_questions"),
     )
     start, used = time.perf_counter(), time.process_time()
-    folder = args.checkpoints or tempfile.mkdtemp()
     names = ("dataset", "setting", "model", "seed")
+    place = "-".join(str(row[name]) for name in names)
+    folder = Path(args.checkpoints or tempfile.mkdtemp()) / place
     trainer = make_choice_trainer(
-        Path(folder) / "-".join(str(row[name]) for name in names),
+        folder,
         max_epochs=args.max_epochs,
         progress=not args.no_progress,
     )
@@ -142,7 +144,8 @@ def run(row: dict, data: HeteroData, args: argparse.Namespace) -> dict:
     validation = trainer.validate(task, module, verbose=False)[0]
     start = time.perf_counter()
     test = trainer.test(task, module, verbose=False)[0]
-    epochs = trainer.current_epoch
+    # Where training was over before, the trainer knows of no epoch.
+    epochs = read_checkpoint(folder / "last.ckpt")["epoch"] + 1
     return {
         "epochs": epochs,
         "parameters": sum(p.numel() for p in net.parameters()),
@@ -150,8 +153,8 @@ def run(row: dict, data: HeteroData, args: argparse.Namespace) -> dict:
         "validation": group(validation, "val/"),
         "seconds": {
             "train": round(trained, 2),
-            "epoch": round(trained / max(epochs, 1), 2),
-            "epoch_processor": round(used / max(epochs, 1), 2),
+            "epoch": round(trained / epochs, 2),
+            "epoch_processor": round(used / epochs, 2),
             "test": round(time.perf_counter() - start, 2),
         },
         "peak_mib": peak_mib(),
