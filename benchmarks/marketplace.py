@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import torch
-from next_item import group
+from next_item import epochs_in, group
 from pytorch_lightning import seed_everything
 from record import Results, allocator, device, peak_mib
 from scaling import BATCH, LENGTH, NUM_NEGATIVES, NUM_NEIGHBORS, NUM_PARTITIONS, shop
@@ -26,7 +26,6 @@ from lrdgraph import LatentRelationGraph
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.datasets import INTERACTS
 from lrdgraph.models import LRDRec, Popularity, SASRec
-from lrdgraph.resuming import read_checkpoint
 from lrdgraph.tasks import NextItem, fit, make_trainer
 from lrdgraph.transforms import TextKNN, Transitions
 
@@ -54,13 +53,10 @@ def run(name: str, data: HeteroData, config: dict, args: argparse.Namespace) -> 
     )
     folder = args.checkpoints / f"{config['num_items']}-{name}"
     trainer = make_trainer(folder, max_epochs=config["max_epochs"])
-    start = time.perf_counter()
-    epochs = 0
+    before, start = epochs_in(folder), time.perf_counter()
     if name != "popularity":
         fit(trainer, task, module)
-        # Where training was over before, the trainer knows of no epoch.
-        epochs = read_checkpoint(folder / "last.ckpt")["epoch"] + 1
-    trained = time.perf_counter()
+    trained, epochs = time.perf_counter(), epochs_in(folder)
     metrics = trainer.test(task, module, verbose=False)[0]
     tested = time.perf_counter()
     return {
@@ -70,7 +66,7 @@ def run(name: str, data: HeteroData, config: dict, args: argparse.Namespace) -> 
         "metrics": group(metrics, "test/"),
         "seconds": {
             "train": round(trained - start, 1),
-            "epoch": round((trained - start) / max(epochs, 1), 1),
+            "epoch": round((trained - start) / max(epochs - before, 1), 1),
             "test": round(tested - trained, 1),
         },
         "peak_mib": peak_mib(),

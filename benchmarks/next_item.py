@@ -29,6 +29,7 @@ from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.datasets import AmazonReviews, MovieLens, PlantedRelations, ReChorus
 from lrdgraph.health import health
 from lrdgraph.models import Popularity
+from lrdgraph.resuming import read_checkpoint
 from lrdgraph.tasks import NextItem, fit, make_trainer
 from lrdgraph.text import TextEncoder, VectorCache, packaged_model
 from lrdgraph.transforms import (
@@ -249,6 +250,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="JSON to write (and to resume from)")
     parser.add_argument("--no-progress", action="store_true")
     return parser.parse_args()
+
+
+def epochs_in(folder: Path) -> int:
+    """How many epochs its checkpoints have, those before an interruption, too."""
+    last = folder / "last.ckpt"
+    return read_checkpoint(last)["epoch"] + 1 if last.exists() else 0
 
 
 def given(model: str, args: argparse.Namespace) -> dict:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import torch.nn.functional as F
 from models import TEXT_MODEL
-from next_item import draw_negatives, encoder, group, read, table
+from next_item import draw_negatives, encoder, epochs_in, group, read, table
 from pytorch_lightning import seed_everything
 from record import Results, device, identify, peak_mib
 from torch_geometric.data import HeteroData
@@ -36,7 +36,6 @@ from lrdgraph.data.sequences import Histories
 from lrdgraph.datasets import INTERACTS
 from lrdgraph.knowledge import Knowledge, known_relations
 from lrdgraph.models import KDA, RCF
-from lrdgraph.resuming import read_checkpoint
 from lrdgraph.tasks import fit
 from lrdgraph.transforms import EmbedText, LeaveOneOut, TextKNN
 
@@ -130,7 +129,6 @@ def run(row: dict, data: HeteroData, args: argparse.Namespace) -> dict:
         choices,
         config.get("num_questions"),
     )
-    start, used = time.perf_counter(), time.process_time()
     names = ("dataset", "setting", "model", "seed")
     place = "-".join(str(row[name]) for name in names)
     folder = Path(args.checkpoints or tempfile.mkdtemp()) / place
@@ -139,13 +137,15 @@ def run(row: dict, data: HeteroData, args: argparse.Namespace) -> dict:
         max_epochs=args.max_epochs,
         progress=not args.no_progress,
     )
+    before = epochs_in(folder)
+    start, used = time.perf_counter(), time.process_time()
     fit(trainer, task, module)
     trained, used = time.perf_counter() - start, time.process_time() - used
+    epochs = epochs_in(folder)
+    now = max(epochs - before, 1)
     validation = trainer.validate(task, module, verbose=False)[0]
     start = time.perf_counter()
     test = trainer.test(task, module, verbose=False)[0]
-    # Where training was over before, the trainer knows of no epoch.
-    epochs = read_checkpoint(folder / "last.ckpt")["epoch"] + 1
     return {
         "epochs": epochs,
         "parameters": sum(p.numel() for p in net.parameters()),
@@ -153,8 +153,8 @@ def run(row: dict, data: HeteroData, args: argparse.Namespace) -> dict:
         "validation": group(validation, "val/"),
         "seconds": {
             "train": round(trained, 2),
-            "epoch": round(trained / epochs, 2),
-            "epoch_processor": round(used / epochs, 2),
+            "epoch": round(trained / now, 2),
+            "epoch_processor": round(used / now, 2),
             "test": round(time.perf_counter() - start, 2),
         },
         "peak_mib": peak_mib(),
