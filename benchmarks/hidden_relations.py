@@ -40,6 +40,7 @@ from relations import (
     INFORMED,
     LRD,
     TRAINED,
+    mean_and_spread,
     trained,
     without,
 )
@@ -230,7 +231,7 @@ def agreement(rows: list[dict]) -> str:
 def cell(values: list[float | None]) -> str:
     """Mean and spread, if there is anything."""
     known = [value for value in values if value is not None]
-    return f"{np.mean(known):.3f} ± {np.std(known):.3f}" if known else "–"
+    return mean_and_spread(known) if known else "–"
 
 
 def main() -> None:

@@ -203,7 +203,7 @@ def table(rows: list[dict]) -> str:
 
 
 def _table(rows: list[dict], columns: tuple[tuple[str, str], ...]) -> str:
-    head = ["model", "setting", "seeds", *(f"{p} {m}" for p, m in columns), "s/epoch"]
+    head = ["model", "setting", "seeds", *(f"{p} {m}" for p, m in columns)]
     groups: dict[tuple[str, str, str], list[dict]] = {}
     for row in rows:
         key = (row["dataset"], row["model"], row["setting"])
@@ -211,8 +211,7 @@ def _table(rows: list[dict], columns: tuple[tuple[str, str], ...]) -> str:
     lines = [head]
     for (_, model, setting), members in groups.items():
         cells = [_cell(members, p, m) for p, m in columns]
-        epoch = sum(r["seconds"]["epoch"] for r in members) / len(members)
-        lines.append([model, setting, str(len(members)), *cells, f"{epoch:.1f}"])
+        lines.append([model, setting, str(len(members)), *cells])
     rule = ["---"] * len(head)
     return "\n".join(f"| {' | '.join(line)} |" for line in [head, rule, *lines[1:]])
 

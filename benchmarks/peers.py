@@ -34,6 +34,9 @@ is each library's own:
 - the peer asks for NumPy 1, pandas 2 and Lightning up to 2.5.2, so it has an
   environment of its own, with the same torch; each row has its versions.
 
+``--num-items`` invents a larger shop, of as many shoppers to an item, which both learn
+in batches of 256: small shops cost little more than the libraries themselves.
+
 LRDRec (``--model lrdrec``) reads texts, too, and has pairs of text neighbours and of
 transitions, but no observed relations. A row of the JSON is not run again.
 """
@@ -56,8 +59,9 @@ from models import configure
 from record import Results
 from torch_geometric.data import HeteroData
 
-from lrdgraph.datasets import INTERACTS
+from lrdgraph.datasets import INTERACTS, PlantedRelations
 from lrdgraph.metrics import ranking_metrics
+from lrdgraph.transforms import LeaveOneOut
 from lrdgraph.typing import TEST, VAL
 
 K = 10
@@ -83,6 +87,7 @@ COSTS: dict[str, Callable[[dict], float]] = {
     "without imports": lambda row: row["peak_mib"] - row["libraries_mib"],
 }
 METRICS = (f"NDCG@{K}", f"HR@{K}")
+SHOPPERS_PER_ITEM = 2500 / 960  # of the shop that is invented by default
 SHOP, FOUND = "shop.npz", "recommended.npz"
 WORKER = Path(__file__).with_name("peers_worker.py")
 Found = dict[str, np.ndarray]
@@ -94,7 +99,20 @@ def configured(model: str, args: argparse.Namespace) -> dict:
     config = configure(args.dataset, name, args)
     if model == "rectools":
         config = {key: config[key] for key in SHARED} | PEER[args.dataset]
+    if args.num_items:
+        config["batch_size"] = 256
     return config | ({"lr": args.lr} if args.lr else {})
+
+
+def load(args: argparse.Namespace) -> HeteroData:
+    """The data set with a split, and with texts and pairs if they are read."""
+    if args.num_items:
+        shoppers = round(SHOPPERS_PER_ITEM * args.num_items)
+        shop = PlantedRelations(num_users=shoppers, num_items=args.num_items)
+        return LeaveOneOut()(shop[0])
+    if "lrdrec" in args.model:
+        return next_item.load(args.dataset, args.root, args.cache)
+    return protocols.load(args.dataset, args.root)
 
 
 def lay_out(data: HeteroData, folder: Path) -> None:
@@ -199,6 +217,7 @@ def parse() -> argparse.Namespace:
         "--peer-python", default=sys.executable, help="Python that has RecTools"
     )
     parser.add_argument("--model", nargs="+", choices=MODELS, default=MODELS[:2])
+    parser.add_argument("--num-items", type=int, help="of a larger invented shop")
     parser.add_argument("--part", choices=PARTS, default="test")
     parser.add_argument("--lr", type=float, help="another learning rate than usual")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
@@ -208,23 +227,24 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--cache", default="data/vectors", help="folder of vectors")
     parser.add_argument("--out", type=Path, help="JSON to write (and to resume from)")
     parser.set_defaults(patience=0, num_latent=8, num_convs=1)
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.num_items and (args.dataset != "planted" or "lrdrec" in args.model):
+        parser.error("'--num-items' is of the invented shop, which has no texts here")
+    return args
 
 
 def main() -> None:
     """Run all asked rows that are not there yet, seed after seed."""
     args = parse()
     results = Results(args.out, table)
-    if "lrdrec" in args.model:
-        data = next_item.load(args.dataset, args.root, args.cache)
-    else:
-        data = protocols.load(args.dataset, args.root)
+    data = load(args)
+    name = args.dataset + (f"-{args.num_items}" if args.num_items else "")
     with TemporaryDirectory() as folder:
         lay_out(data, Path(folder))
         for seed in args.seeds:
             for model in args.model:
                 row = {
-                    "dataset": args.dataset,
+                    "dataset": name,
                     "split_hash": data.split_hash,
                     "part": args.part,
                     "model": model,

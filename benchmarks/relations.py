@@ -100,6 +100,12 @@ def baselines(data: HeteroData, found: np.ndarray, pairs: torch.Tensor, k: int) 
     }
 
 
+def mean_and_spread(values: list[float]) -> str:
+    """Mean, and the standard deviation of a sample where there are several."""
+    mean = f"{np.mean(values):.3f}"
+    return f"{mean} ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else mean
+
+
 def table(rows: list[dict]) -> str:
     """Mean and spread over seeds of every method and noise."""
     head = ["noise", "labels", "seeds", *COLUMNS, "stability (ARI)"]
@@ -109,7 +115,7 @@ def table(rows: list[dict]) -> str:
         groups.setdefault((row["config"]["noise"], row["model"]), []).append(row)
     for (noise, model), members in groups.items():
         cells = [[r["metrics"]["hidden"][c] for r in members] for c in COLUMNS]
-        means = [f"{np.mean(c):.3f} ± {np.std(c):.3f}" for c in cells]
+        means = [mean_and_spread(cell) for cell in cells]
         labels = [r["labels"] for r in members if "labels" in r]
         agreement = [
             adjusted_rand_score(a, b) for a, b in itertools.combinations(labels, 2)
