@@ -25,7 +25,8 @@ def run(args: Namespace) -> None:
     """Discover relations, and write edges, descriptions and the report page."""
     settings = Settings().given(args)
     data = read_shop(args, settings)
-    data = prepare(data, make_encoder(settings, args.vectors), args.neighbours)
+    encoder = make_encoder(settings, args.vectors)
+    data = prepare(data, encoder, args.neighbours, args.large)
     torch.manual_seed(args.seed)
     graph = discovered(data, args)
     descriptions = describe(graph, data)

@@ -37,12 +37,15 @@ def run(args: Namespace) -> None:
         print_metrics(metrics)
 
 
-def measure(model: LRDRec, data: HeteroData) -> dict[str, float]:
+def measure(
+    model: LRDRec, data: HeteroData, num_questions: int | None = None
+) -> dict[str, float]:
     """Metrics of a model and of popularity on the validation and the test part.
 
     Args:
         model: The model.
         data: Interactions with a split, whose items are those of the model.
+        num_questions: How many purchases of each part to foretell; None is all.
 
     Raises:
         ValueError: If the split has neither part.
@@ -51,7 +54,9 @@ def measure(model: LRDRec, data: HeteroData) -> dict[str, float]:
     popularity = Popularity(model.graph.popularity)
     metrics: dict[str, float] = {}
     for part, name in ((VAL, "validation"), (TEST, "test")):
-        questions = Questions(histories, part, model.max_length)
+        questions = Questions(
+            histories, part, model.max_length, num_questions=num_questions
+        )
         if len(questions):
             say(f"{name}: {len(questions):,} purchases to foretell")
             for prefix, ranker in ((name, model), (f"{name}, popularity", popularity)):

@@ -135,6 +135,13 @@ def add_discovery(parser: ArgumentParser) -> None:
         help="items near in text that an item is paired with (default: %(default)s)",
     )
     group.add_argument(
+        "--large",
+        action="store_true",
+        help="for 100,000 items and more: approximate neighbours, and in training a "
+        "sample in place of all items and 2000 users to evaluate on (needs faiss: the "
+        "extra 'large')",
+    )
+    group.add_argument(
         "--seed",
         type=int,
         metavar="N",

@@ -33,6 +33,9 @@ from lrdgraph.transforms import (
     Trends,
 )
 
+_APPROXIMATE = {"num_partitions": 8, "max_in_degree": 200}
+"""How neighbours are found among many items."""
+
 
 def make_encoder(settings: Settings, folder: str | None) -> VectorCache:
     """The text model, with its vectors kept in a folder.
@@ -97,6 +100,7 @@ def prepare(
     data: HeteroData,
     encoder: VectorCache,
     neighbours: int,
+    large: bool = False,
     trends: bool = False,
     earlier: LatentRelationGraph | None = None,
 ) -> HeteroData:
@@ -106,6 +110,7 @@ def prepare(
         data: A shop with a split.
         encoder: The text model.
         neighbours: Items near in text that each one is paired with.
+        large: Whether there are too many items to compare all with all.
         trends: Whether to count what was bought of late.
         earlier: The graph of a model to go on with, whose vectors these are to be like.
     """
@@ -113,7 +118,7 @@ def prepare(
     steps: list[BaseTransform] = [
         EmbedText(encoder),
         Normalize() if earlier is None else SameVectors(earlier),
-        TextKNN(neighbours),
+        TextKNN(neighbours, **_APPROXIMATE if large else {}),
         Transitions(window=3),
     ]
     return Compose([*steps, Trends()] if trends else steps)(data)

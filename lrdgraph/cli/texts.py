@@ -34,6 +34,7 @@ COMMANDS = {
         "discover relations, train a recommender with them, evaluate and keep it",
         f"  lrdgraph train {_TABLES} --out shop-model\n"
         f"  lrdgraph train {_TABLES} --out tuesday --continue-from monday\n"
+        f"  lrdgraph train {_TABLES} --out marketplace --large\n"
         "After an interruption, the same command goes on after the last whole epoch.\n"
         "Each user's last purchase is the test and the one before it the validation,\n"
         "unless the interactions have a column split (0 train, 1 validation, 2 test).",

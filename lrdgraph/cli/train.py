@@ -20,10 +20,17 @@ from lrdgraph.graph import LatentRelationGraph
 from lrdgraph.models import LRDRec
 
 _CHECKPOINTS = ".checkpoints"  # in the model's folder, until training is over
+_NEGATIVES, _QUESTIONS = 1024, 2000  # of a large catalogue, in training and evaluation
 
 
 def run(args: Namespace) -> None:
-    """Train, evaluate, describe and keep a model."""
+    """Train, evaluate, describe and keep a model.
+
+    Raises:
+        ValueError: If trends are asked for in a large catalogue.
+    """
+    if args.large and args.trends:
+        raise ValueError("--trends need all items in each step, which --large spares")
     earlier = args.continue_from and LRDRec.from_pretrained(args.continue_from)
     known = read_settings(args.continue_from) if earlier else Settings()
     settings = known.given(args)
@@ -33,13 +40,14 @@ def run(args: Namespace) -> None:
     torch.manual_seed(args.seed)
     if earlier:
         trends = earlier.trend is not None
-        data = prepare(data, encoder, args.neighbours, trends, earlier.graph)
+        how = (args.neighbours, args.large, trends, earlier.graph)
+        data = prepare(data, encoder, *how)
         model = _go_on(earlier, data)
     else:
-        data = prepare(data, encoder, args.neighbours, args.trends)
+        data = prepare(data, encoder, args.neighbours, args.large, args.trends)
         model = _begin(args, data)
     _train(args, model, data)
-    metrics = measure(model, data)
+    metrics = measure(model, data, _questions(args))
     _name_relations(model.graph, data)
     replace(settings, data=sentence, metrics=metrics).write(args.out)
     model.save_pretrained(args.out, data=sentence, metrics=metrics)
@@ -54,13 +62,19 @@ def _names(args: Namespace) -> str:
     return ", ".join(Path(path).name for path in paths if path)
 
 
+def _questions(args: Namespace) -> int | None:
+    """How many purchases to foretell at most, each among all items."""
+    return _QUESTIONS if args.large else None
+
+
 def _begin(args: Namespace, data: HeteroData) -> LRDRec:
     """A new model, its relations discovered unless a checkpoint has them already."""
     if (Path(args.out) / _CHECKPOINTS / "last.ckpt").exists():
         graph = LatentRelationGraph(data, args.num_latent, objective=args.objective)
     else:
         graph = discovered(data, args)
-    return LRDRec(graph, trend=data["item"].get("trend"))
+    negatives = _NEGATIVES if args.large else None
+    return LRDRec(graph, num_negatives=negatives, trend=data["item"].get("trend"))
 
 
 def _go_on(earlier: LRDRec, data: HeteroData) -> LRDRec:
@@ -74,7 +88,9 @@ def _train(args: Namespace, model: LRDRec, data: HeteroData) -> None:
     from lrdgraph.cli.fitting import ToldNextItem, fit_or_stop, quiet_trainer
     from lrdgraph.data.datamodule import SequenceDataModule
 
-    batches = SequenceDataModule(data, model.max_length, args.batch_size)
+    batches = SequenceDataModule(
+        data, model.max_length, args.batch_size, num_questions=_questions(args)
+    )
     if not len(batches.validation):
         raise ValueError(
             "training needs users with three or more interactions, or a column 'split' "

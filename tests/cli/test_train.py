@@ -177,3 +177,20 @@ def test_missing_text_model_is_told_with_the_way_out(monkeypatch):
         make_encoder(Settings(), None)
     with pytest.raises(ValueError, match="--endpoint needs --encoder"):
         make_encoder(Settings(endpoint="http://localhost:1/v1"), None)
+
+
+def test_a_large_catalogue_is_sampled_and_its_neighbours_approximate(
+    tables, quickly, tmp_path, run, monkeypatch
+):
+    monkeypatch.setattr("lrdgraph.cli.train._QUESTIONS", 40)
+    train = ["train", *tables, "--epochs", "2", *quickly, "--large", "--out"]
+    code, _, err = run(*train, tmp_path / "m")
+    assert (code, err.count("40 purchases to foretell")) == (0, 2)
+    model = LRDRec.from_pretrained(tmp_path / "m")
+    assert model.num_negatives == 1024
+    metrics = read_settings(tmp_path / "m").metrics
+    assert metrics["test/NDCG@10"] > metrics["test, popularity/NDCG@10"]
+    code, _, err = run(*train, tmp_path / "n", "--trends")
+    assert code == 2
+    assert "--trends need all items" in err
+    assert not (tmp_path / "n").exists()
