@@ -29,6 +29,7 @@ from lrdgraph.datasets import AmazonReviews, PlantedRelations, ReChorus
 from lrdgraph.metrics import rank_of_target, ranking_metrics
 from lrdgraph.models import Popularity
 from lrdgraph.text import TextEncoder, VectorCache, packaged_model
+from lrdgraph.text.vector_step import VectorStep
 from lrdgraph.typing import TEST, VAL
 
 PARTS = {"test": TEST, "validation": VAL}
@@ -135,7 +136,7 @@ def vectors(shop: Shop, args: Namespace) -> Tensor:
     """Text vectors of all items, those that arrive made like those of the others."""
     x = encoder(args)(shop.texts)
     for step in shop.warm["item"].vector_steps:
-        x = step(x)
+        x = VectorStep(**step)(x)
     return torch.cat([shop.warm["item"].x, x])
 
 

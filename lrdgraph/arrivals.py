@@ -64,7 +64,7 @@ def with_items(
     grown = type(graph)(candidates, *sizes)
     if graph.num_latent:
         grown.dvae.load_state_dict(graph.dvae.state_dict())
-    grown.relation_names = graph.relation_names
+    grown.relation_names = dict(graph.relation_names)
     return grown.to(graph.x.device).train(graph.training)
 
 

@@ -61,7 +61,8 @@ class Breadth:
         """Look at the rankings of a batch of users.
 
         Args:
-            scores: Scores of all items, with shape ``[B, N]``.
+            scores: Scores of all items, with shape ``[B, N]``; minus infinity is not
+                shown, either.
             rank: 0-based ranks of the targets, with shape ``[B]``.
             target: What the users bought next, with shape ``[B]``.
             seen: Rows and items that are not shown, both ``[M]``.
@@ -70,9 +71,11 @@ class Breadth:
         self._rank.update(rank)
         self._bucket.update(bucket.byte().argmax(dim=0))
         wanted = scores.index_put(seen, scores.new_tensor(-torch.inf))
-        shown, nothing = best(wanted, self._k)[1], target.new_empty(2, 0)
+        score, item = best(wanted, self._k)
+        # One a row: where fewer items than ``k`` are left, the other places are empty.
+        shown = item[score > -torch.inf].unsqueeze(1)
         for metric in self._shown.values():
-            metric.update(shown, nothing)
+            metric.update(shown, target.new_empty(2, 0))
 
     def compute(self) -> dict[str, float]:
         """Figures of all users together, of all processes where there are several.

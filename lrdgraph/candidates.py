@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from torch_geometric.data import HeteroData
+from torch_geometric.data.storage import EdgeStorage
 from torch_geometric.utils import degree
 
 from lrdgraph.habits import count_chances, count_habits, count_purchases
@@ -26,7 +27,7 @@ class Candidates(NamedTuple):
         min_count: That of :class:`~lrdgraph.transforms.Transitions`.
         encoder: What made the vectors of texts; empty if that is not known.
         vector_steps: What was done to item vectors, in this order.
-        x: Item text vectors, with shape ``[N, C_text]``.
+        x: Item text vectors, float32, with shape ``[N, C_text]``.
         edge_index: Source and target of each pair, with shape ``[2, E]``.
         key: ``source * N + target``, ascending, with shape ``[E]``.
         start: Where the pairs of each source begin, with shape ``[N + 1]``.
@@ -70,31 +71,62 @@ class Candidates(NamedTuple):
 
 
 def relation_pairs(data: HeteroData) -> dict[str, Tensor]:
-    """Pairs ``[2, E_r]`` of every item-item relation of the data that has any."""
-    return {
-        name: data[source, name, target].edge_index
+    """Pairs ``[2, E_r]`` (int64) of every item-item relation of the data that has any.
+
+    Self loops are left out: an item is no candidate after itself.
+
+    Raises:
+        ValueError: If a relation leads from or to what is no item.
+    """
+    num_items = data["item"].num_nodes
+    found = {
+        name: _pairs(name, data[source, name, target].edge_index, num_items)
         for source, name, target in data.edge_types
         if source == target == "item" and data[source, name, target].num_edges
     }
+    return {name: pairs for name, pairs in found.items() if pairs.numel()}
+
+
+def _pairs(name: str, edge_index: Tensor, num_items: int) -> Tensor:
+    """Pairs of two different items, int64: keys made of smaller numbers overflow."""
+    pairs = edge_index.long()
+    wrong = (pairs < 0) | (pairs >= num_items)
+    if edge_index.is_floating_point():
+        wrong |= pairs != edge_index
+    if wrong.any():
+        raise ValueError(
+            f"the relation {name!r} needs item indices from 0 to {num_items - 1} "
+            f"(got {edge_index[wrong][0].item()})"
+        )
+    different = _differ(pairs)
+    return pairs if different.all() else pairs[:, different]
+
+
+def _differ(edge_index: Tensor) -> Tensor:
+    """Which pairs are no self loops, ``[E]``."""
+    return edge_index[0] != edge_index[1]
 
 
 def unite(data: HeteroData) -> Candidates:
     """Unite the pairs of all relations, and mark which relation holds where.
 
+    Self loops are left out; item vectors of any type become float32.
+
     Raises:
         ValueError: If the items lack text vectors, if those are of the wrong shape or
-            not finite, if no relation has a single pair, or if a relation is called
-            ``transition`` and has not been counted.
+            not finite, if no relation has a single pair of different items, if one has
+            an index that is no item's, or if one is called ``transition`` and has not
+            been counted.
     """
-    _check_vectors(data)
-    if not relation_pairs(data):
+    x, pairs = _vectors(data), relation_pairs(data)
+    if not pairs:
         raise ValueError(
             "the graph needs at least one candidate pair (got no item-item relation "
-            "with an edge): apply lrdgraph.transforms.TextKNN or Transitions first"
+            "with a pair of different items): apply lrdgraph.transforms.TextKNN or "
+            "Transitions first"
         )
-    _check_transitions(data)
-    items, num_items, pairs = data["item"], data["item"].num_nodes, relation_pairs(data)
-    counted = data["item", TRANSITION, "item"] if TRANSITION in pairs else {}
+    items, num_items = data["item"], data["item"].num_nodes
+    counted = _counted(data) if TRANSITION in pairs else {}
     keys = {name: pair[0] * num_items + pair[1] for name, pair in pairs.items()}
     key = ascending(torch.cat(list(keys.values()))).unique_consecutive()
     place = {name: torch.searchsorted(key, k) for name, k in keys.items()}
@@ -106,7 +138,8 @@ def unite(data: HeteroData) -> Candidates:
     static = observed.any(dim=1)
     transitions = torch.zeros(key.numel())
     if TRANSITION in pairs:
-        transitions[place[TRANSITION]] = counted["count"].float()
+        count = counted["count"][_differ(counted["edge_index"])]
+        transitions[place[TRANSITION]] = count.float()
     lags = count_habits(data, key)
     return Candidates(
         list(items.id),
@@ -115,8 +148,8 @@ def unite(data: HeteroData) -> Candidates:
         int(counted.get("window", 0)),
         int(counted.get("min_count", 1)),
         items.get("encoder", ""),
-        list(items.get("vector_steps", [])),
-        items.x,
+        [VectorStep(**step) for step in items.get("vector_steps", [])],
+        x,
         edge_index,
         key,
         starts(edge_index[0], num_items),
@@ -151,7 +184,8 @@ def sampling_weight(lags: Tensor, static: Tensor) -> Tensor:
     return (3 * static.sum() * followed + followed.sum().clamp(min=1)) * static
 
 
-def _check_vectors(data: HeteroData) -> None:
+def _vectors(data: HeteroData) -> Tensor:
+    """Item text vectors, float32 like the weights that read them, ``[N, C_text]``."""
     x, num_items = data["item"].get("x"), data["item"].num_nodes
     if x is None:
         raise ValueError(
@@ -162,17 +196,18 @@ def _check_vectors(data: HeteroData) -> None:
         raise ValueError(
             f"'x' needs to have shape [{num_items}, C_text] (got {list(x.shape)})"
         )
+    x = x.float()
     if not x.isfinite().all():
         row, column = (~x.isfinite()).nonzero()[0].tolist()
         raise ValueError(
             f"'x' needs to be finite (got {x[row, column]} for item "
             f"{data['item'].id[row]!r})"
         )
+    return x
 
 
-def _check_transitions(data: HeteroData) -> None:
-    if TRANSITION not in relation_pairs(data):
-        return
+def _counted(data: HeteroData) -> EdgeStorage:
+    """The transitions, with what :class:`~lrdgraph.transforms.Transitions` sets."""
     pairs, items = data["item", TRANSITION, "item"], data["item"]
     if not {"count", "window"} <= set(pairs.keys()) or "count" not in items:
         raise ValueError(
@@ -181,3 +216,4 @@ def _check_transitions(data: HeteroData) -> None:
             f"with {sorted(pairs.keys())}, items with {sorted(items.keys())}): give a "
             "relation of your own another name"
         )
+    return pairs

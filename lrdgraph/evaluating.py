@@ -8,7 +8,7 @@ from torch import nn
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """In evaluation mode; afterwards in the mode that it was in before.
+    """In evaluation mode; afterwards each part in the mode that it was in before.
 
     Args:
         model: The model.
@@ -16,8 +16,10 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     if not model.training:  # nothing to do, and walking through it takes a while
         yield
         return
+    trained = [module for module in model.modules() if module.training]
     model.eval()
     try:
         yield
     finally:
-        model.train()
+        for module in trained:  # a part may be frozen
+            module.training = True

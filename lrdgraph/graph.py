@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import cast
 
 import torch
@@ -12,6 +13,7 @@ from lrdgraph import arrivals, convert, objectives
 from lrdgraph.candidates import Candidates, unite
 from lrdgraph.facts import KnownFacts
 from lrdgraph.nn.fact_dvae import FactDVAE
+from lrdgraph.nn.precision import in_single_precision
 from lrdgraph.ragged import by_parts, distinct, find, ragged_arange
 from lrdgraph.text.vector_step import VectorStep
 from lrdgraph.typing import NONE, TRANSITION, TypedEdges
@@ -69,6 +71,7 @@ class LatentRelationGraph(nn.Module):
     lags: Tensor
     chance: Tensor
     cumulative_weight: Tensor
+    alike: Tensor
 
     def __init__(
         self,
@@ -97,7 +100,7 @@ class LatentRelationGraph(nn.Module):
         self.objective, self.state_channels = objective, state_channels
         self.encoder = candidates.encoder
         self.relation_names: dict[str, str] = {}
-        self.vector_steps = nn.ModuleList(candidates.vector_steps)
+        self.vector_steps = nn.ModuleList(deepcopy(candidates.vector_steps))
         for name, value in candidates.tensors().items():
             self.register_buffer(name, value)
         if num_latent and not self.static.any():
@@ -113,7 +116,8 @@ class LatentRelationGraph(nn.Module):
             )
             if isinstance(self.dvae, FactDVAE):
                 facts = self.observed[:, self.dvae.place]
-                self.cumulative_weight = self.static.cumsum(0)  # are all drawn alike
+                alike = self.static.cumsum(0)
+                self.register_buffer("alike", alike, persistent=False)
         self.facts = KnownFacts(self.edge_index, facts, self.num_items)
 
     @property
@@ -166,9 +170,9 @@ class LatentRelationGraph(nn.Module):
         Three quarters are drawn by the root of the number of shoppers who went from
         source to target, the rest uniformly; with the objective ``'facts'`` all are.
         """
-        total = int(self.cumulative_weight[-1])
-        drawn = torch.randint(total, (num_pairs,), device=self.x.device)
-        return torch.searchsorted(self.cumulative_weight, drawn, right=True)
+        weight = self.alike if self.objective == "facts" else self.cumulative_weight
+        drawn = torch.randint(int(weight[-1]), (num_pairs,), device=self.x.device)
+        return torch.searchsorted(weight, drawn, right=True)
 
     def read(self, item: Tensor) -> Tensor:
         """What the DVAE reads of items ``[n]``: texts, and with ``'facts'`` counts."""
@@ -183,6 +187,9 @@ class LatentRelationGraph(nn.Module):
 
         Returns:
             Probabilities of ``latent_relations``, with shape ``[M, K + 1]``.
+
+        Raises:
+            ValueError: If the graph has no latent relations.
         """
         return self._infer(edge_index, self.facts.compare(edge_index))
 
@@ -190,7 +197,10 @@ class LatentRelationGraph(nn.Module):
         """``q(r | i, j)`` of candidate pairs ``edge_id [M]``; see :meth:`infer`."""
         return self._infer(self.edge_index[:, edge_id], self.facts.shared[edge_id])
 
+    @in_single_precision
     def _infer(self, edge_index: Tensor, shared: Tensor) -> Tensor:
+        if not self.num_latent:
+            raise ValueError("'num_latent' needs to be positive to infer (got 0)")
         item, pair = distinct(edge_index, self.num_items)
         if torch.is_grad_enabled():
             return self.dvae.posterior(self.dvae.roles(self.read(item)), pair, shared)

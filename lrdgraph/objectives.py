@@ -14,6 +14,7 @@ from lrdgraph.nn.dvae import RelationDVAE
 from lrdgraph.nn.fact_dvae import FactDVAE
 from lrdgraph.nn.lrd_dvae import LRDRelationDVAE
 from lrdgraph.nn.pair_dvae import PairDVAE
+from lrdgraph.nn.precision import in_single_precision
 from lrdgraph.nn.released_lrd import ReleasedLRD
 from lrdgraph.ragged import distinct
 from lrdgraph.typing import PairDraw, PairEvidence
@@ -73,6 +74,7 @@ def _informed(dvae: FactDVAE, candidates: Candidates) -> FactDVAE:
     return dvae
 
 
+@in_single_precision
 def relation_losses(
     graph: LatentRelationGraph,
     states: Tensor | None,

@@ -80,7 +80,9 @@ def distinct(index: Tensor, size: int) -> tuple[Tensor, Tensor]:
 
 
 def ascending(index: Tensor) -> Tensor:
-    """Indices ``[M]`` of a processor, sorted: by NumPy, five times as fast there."""
+    """Indices ``[M]``, sorted: on a processor by NumPy, five times as fast there."""
+    if index.device.type != "cpu":
+        return index.sort().values
     return torch.from_numpy(np.sort(index.numpy()))
 
 

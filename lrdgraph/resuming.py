@@ -11,6 +11,7 @@ from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
+from lrdgraph.averaging import WeightAverage
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.datasets.files import save_tensors
 
@@ -112,12 +113,14 @@ def constants(task: LightningModule) -> dict[str, Tensor]:
 
 
 def describe_run(
-    task: LightningModule, datamodule: SequenceDataModule
+    trainer: Trainer, task: LightningModule, datamodule: SequenceDataModule
 ) -> dict[str, str]:
     """What a run is, by which its checkpoints are known: names and their values."""
-    run: dict[str, Any] = {"data": datamodule.fingerprint}
-    for part, module in task.named_modules():
-        run[part or "task"] = type(module).__qualname__
+    kinds = {part: type(module) for part, module in task.named_modules()}
+    run: dict[str, Any] = {part or "task": k.__qualname__ for part, k in kinds.items()}
+    run |= _of_batches(datamodule) | {"precision": trainer.precision}
+    callbacks = trainer.callbacks  # type: ignore[attr-defined]  # set by a connector
+    run["average"] = any(isinstance(one, WeightAverage) for one in callbacks)
     rates = ("lr", "gate_lr", "dvae_lr", "weight_decay", "dvae_weight_decay")
     run |= {name: getattr(task, name) for name in rates}
     model: Any = task.model
@@ -128,4 +131,28 @@ def describe_run(
                 run[f"{part}.{name}"] = value
     for name, tensor in task.state_dict().items():
         run[name] = list(tensor.shape)
+    for name, vectors in task.named_buffers():
+        if name.endswith(".x"):
+            run[f"values of {name}"] = _sketch(vectors)
     return {name: str(value) for name, value in run.items()}
+
+
+def _of_batches(datamodule: SequenceDataModule) -> dict[str, Any]:
+    """Which batches a run trains on, and which questions it is validated by."""
+    return {
+        "data": datamodule.fingerprint,
+        "batch_size": datamodule.batch_size,
+        "training": type(datamodule.training).__qualname__,
+        "max_length": datamodule.training.max_length,
+        "questions": len(datamodule.validation),
+    }
+
+
+def _sketch(x: Tensor) -> str:
+    """Three digits of a sum over vectors ``[N, C]`` with signs and weights of its own.
+
+    Other vectors give others; equal ones whose last bits differ, as those of the same
+    texts on another machine do, the same.
+    """
+    rows, columns = (torch.arange(1.0, n + 1, device=x.device).cos() for n in x.shape)
+    return f"{float(rows @ x.float() @ columns):.2e}"

@@ -277,15 +277,15 @@ def fit(trainer: Trainer, task: NextItem, datamodule: SequenceDataModule) -> Non
 
     Raises:
         ValueError: If the folder holds another run: of another model, of the same
-            model with other arguments, or on other data; or if the trainer is not from
-            :func:`make_trainer`.
+            model with other arguments, on other data or batches, of another precision;
+            if nothing is validated; or if the trainer is not from :func:`make_trainer`.
     """
     stopping, best = trainer.early_stopping_callback, trainer.checkpoint_callback
     if not (isinstance(stopping, Patience) and isinstance(best, ModelCheckpoint)):
         got = [type(callback).__name__ for callback in (stopping, best)]
         raise ValueError(f"'trainer' needs to come from 'make_trainer' (got {got})")
     folder = Path(str(best.dirpath))
-    task.run = describe_run(task, datamodule)
+    task.run = describe_run(trainer, task, datamodule)
     there = earlier_run(folder, task.run)
     task.train()  # a kept model comes in evaluation mode, which Lightning would keep
     if there is None:

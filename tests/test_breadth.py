@@ -41,7 +41,7 @@ def test_figures_are_those_of_a_loop(k):
             bought = set(item[row == user].tolist())
             order = sorted(range(10), key=lambda i: -scores[user, i].item())
             kept = [i for i in order if i not in bought]
-            shown.append((kept + sorted(bought))[:k])
+            shown.append(kept[:k])
     found = breadth.compute()
     everything = {i for items in shown for i in items}
     assert found[f"coverage@{k}"] == pytest.approx(len(everything) / 10)
@@ -51,6 +51,18 @@ def test_figures_are_those_of_a_loop(k):
         there = [r for r, t in zip(ranks, targets, strict=True) if bucket[t]]
         for metric, value in ranking_metrics(torch.tensor(there)).items():
             assert found[f"{name}/{metric}"] == pytest.approx(value, abs=1e-6)
+
+
+def test_what_was_bought_does_not_fill_a_list():
+    breadth, seen = Breadth(torch.arange(12), k=10), torch.arange(8)
+    none = torch.full((1, 12), -torch.inf)
+    scores = torch.rand(1, 12).index_fill(1, torch.tensor([11]), -torch.inf)
+    for given in (scores, none):  # the last item is not offered, either
+        place = torch.zeros(8, dtype=torch.long), seen
+        breadth.update(given, torch.tensor([0]), torch.tensor([8]), place)
+    found = breadth.compute()
+    assert found["coverage@10"] == pytest.approx(3 / 12)
+    assert found["popularity@10"] == pytest.approx((8 + 9 + 10) / 3)
 
 
 def test_a_bucket_without_targets_has_no_figures():

@@ -5,8 +5,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch_geometric.data import HeteroData
 
+from lrdgraph import LatentRelationGraph
 from lrdgraph.candidates import relation_pairs, unite
+from lrdgraph.discovery import discover
 from lrdgraph.habits import count_chances, count_habits
 from lrdgraph.testing import make_shop
 from lrdgraph.transforms import LeaveOneOut, Transitions
@@ -84,3 +87,61 @@ def test_relations_between_other_things_and_empty_ones_are_no_candidates():
     data["item", "empty", "item"].edge_index = torch.empty(2, 0, dtype=torch.long)
     data["user", "follows", "user"].edge_index = torch.tensor([[0], [0]])
     assert list(relation_pairs(data)) == ["bought"]
+
+
+def own_relation(edge_index: torch.Tensor, num_items: int = NUM_ITEMS) -> HeteroData:
+    """Items with a relation that somebody set by hand."""
+    items = {"x": torch.ones(num_items, 2), "id": [f"i{i}" for i in range(num_items)]}
+    data = HeteroData(item={**items, "num_nodes": num_items})
+    data["item", "mine", "item"].edge_index = edge_index
+    return data
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.uint16, torch.int64])
+def test_small_integers_name_the_same_pairs(dtype):
+    pairs = [[1, 42_950, 49_999], [2, 7, 3]]  # of keys beyond 32 bits
+    found = unite(own_relation(torch.tensor(pairs).to(dtype), 50_000))
+    assert found.edge_index.tolist() == pairs
+    assert found.edge_index.dtype == found.key.dtype == torch.long
+
+
+@pytest.mark.parametrize("wrong", [NUM_ITEMS, -1, 1.5])
+def test_what_is_no_item_is_no_end_of_a_pair(wrong):
+    data = own_relation(torch.tensor([[0, 1], [wrong, 2]]))
+    with pytest.raises(ValueError, match=rf"'mine' needs .* 0 to 5 \(got {wrong}\)"):
+        unite(data)
+
+
+def test_self_loops_are_no_candidates():
+    found = unite(own_relation(torch.tensor([[1, 2, 3], [2, 2, 0]])))
+    assert found.edge_index.tolist() == [[1, 3], [2, 0]]
+    with pytest.raises(ValueError, match="at least one candidate pair"):
+        unite(own_relation(torch.tensor([[1], [1]])))
+
+
+def test_transitions_without_self_loops_keep_their_counts():
+    data = own_relation(torch.tensor([[0], [1]]))
+    counted = data["item", "transition", "item"]
+    counted.edge_index = torch.tensor([[0, 1, 4], [0, 2, 3]])
+    counted.count, counted.window = torch.tensor([7, 8, 9]), 1
+    data["item"].count = torch.ones(NUM_ITEMS, dtype=torch.long)
+    found = unite(data)
+    assert found.edge_index.tolist() == [[0, 1, 4], [1, 2, 3]]
+    assert found.transitions.tolist() == [0, 8, 9]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.int64])
+def test_relations_are_learned_from_vectors_of_any_type(dtype):
+    data = LeaveOneOut()(make_shop([[0, 1, 2, 3]], NUM_ITEMS, {"bought": [(0, 1)]}))
+    data["item"].x = (4 * data["item"].x).to(dtype)
+    graph = LatentRelationGraph(data, 2, 8)
+    assert graph.x.equal(data["item"].x.float())
+    discover(graph, 2, progress=False)
+
+
+def test_vectors_beyond_single_precision_are_refused():
+    data = own_relation(torch.tensor([[0], [1]]))
+    data["item"].x = data["item"].x.double()
+    data["item"].x[3, 1] = 1e300
+    with pytest.raises(ValueError, match=r"'x' needs to be finite \(got inf .*'i3'"):
+        unite(data)

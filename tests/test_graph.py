@@ -4,7 +4,7 @@ from torch_geometric.data import HeteroData
 
 from lrdgraph import LatentRelationGraph
 from lrdgraph.testing import make_shop
-from lrdgraph.transforms import LeaveOneOut, Transitions
+from lrdgraph.transforms import LeaveOneOut, Normalize, Transitions
 from lrdgraph.typing import Neighbor
 
 NUM_ITEMS = 7
@@ -153,3 +153,42 @@ def test_a_relation_called_like_a_latent_one():
     with pytest.raises(ValueError, match=r"other names than latent ones .*'latent_1'"):
         LatentRelationGraph(shop, num_latent=2)
     assert LatentRelationGraph(shop, num_latent=0).relations == ("latent_1", "near")
+
+
+def test_what_is_done_to_one_graph_leaves_others_of_the_same_data(data):
+    steps = Normalize()(data)["item"].vector_steps
+    data["item"].vector_steps = steps
+    first, second = (LatentRelationGraph(data, 2, 8) for _ in "12")
+    third = LatentRelationGraph(first.candidates, 2, 8)
+    second.half()
+    third.half()
+    assert first.vector_steps[0].mean.dtype == steps[0]["mean"].dtype == torch.double
+
+
+def test_another_objective_draws_pairs_as_if_it_were_the_first(data):
+    facts = LatentRelationGraph(data, 2, 8, objective="facts")
+    found, expected = (
+        LatentRelationGraph(made, 2, 8) for made in (facts.candidates, data)
+    )
+    assert found.cumulative_weight.equal(expected.cumulative_weight)
+
+
+def test_nothing_is_inferred_without_latent_relations(data):
+    graph = LatentRelationGraph(data, num_latent=0)
+    with pytest.raises(ValueError, match=r"'num_latent' needs to be positive .*got 0"):
+        graph.infer(torch.tensor([[0], [1]]))
+
+
+def test_relations_stay_in_single_precision(graph):
+    every = torch.arange(graph.num_edges)
+    states = torch.randn(graph.num_items, graph.state_channels)
+
+    def all_of_it() -> list[torch.Tensor]:
+        torch.manual_seed(0)
+        losses = graph.relation_losses(states, 64).values()
+        return [graph.posterior(every), graph(every).weight, *losses]
+
+    expected = all_of_it()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = all_of_it()
+    assert all(map(torch.equal, found, expected))

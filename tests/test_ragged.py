@@ -3,7 +3,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrdgraph.ragged import by_parts, distinct, ragged_arange, relabel, starts
+from lrdgraph.ragged import (
+    ascending,
+    by_parts,
+    distinct,
+    ragged_arange,
+    relabel,
+    starts,
+)
 
 ranges = st.lists(st.tuples(st.integers(-20, 20), st.integers(0, 5)), max_size=8)
 
@@ -60,3 +67,9 @@ def test_by_parts_gives_what_all_at_once_gives(number):
 
     assert torch.equal(by_parts(squares, index, 3), squares(index))
     assert max(sizes[:-1]) <= 3
+
+
+def test_ascending_is_sorted_where_numpy_cannot_reach():
+    index = torch.tensor([3, 1, 2])
+    assert ascending(index).tolist() == [1, 2, 3]
+    assert ascending(index.to("meta")).device.type == "meta"

@@ -17,7 +17,6 @@ from lrdgraph.models import LRDRec, Popularity, SASRec
 from lrdgraph.tasks import MONITOR, NextItem, fit, make_trainer
 from lrdgraph.testing import make_shop, tiny_shop
 from lrdgraph.transforms import LeaveOneOut
-from lrdgraph.typing import VAL
 
 LENGTH = 10
 
@@ -243,7 +242,7 @@ def test_folder_of_other_data_or_another_program_is_refused(whole, module, tmp_p
     *_, trainer = whole
     folder = Path(trainer.checkpoint_callback.dirpath)
     data = tiny_shop(num_users=400)
-    data["user", "interacts", "item"].split[0] = VAL
+    data["user", "interacts", "item"].time[0] -= 1
     with pytest.raises(ValueError, match=r"data is \w+, not \w+; 1 in all"):
         run(folder, SequenceDataModule(data, LENGTH, batch_size=128), 9)
     torch.save({"state_dict": {}}, tmp_path / "last.ckpt")

@@ -31,6 +31,10 @@ class SequenceDataModule(LightningDataModule):
     Attributes:
         fingerprint: Equal for data of the same interactions, split and relations.
             Vectors are left out: their last bits may differ between two machines.
+
+    Raises:
+        ValueError: If ``max_length``, ``batch_size`` or ``num_questions`` is not
+            positive, if the data has no split, or if there is nothing to train on.
     """
 
     def __init__(
@@ -42,6 +46,12 @@ class SequenceDataModule(LightningDataModule):
         num_questions: int | None = None,
     ) -> None:
         super().__init__()
+        for name, size in (("max_length", max_length), ("batch_size", batch_size)):
+            if size < 1:
+                raise ValueError(
+                    f"{name!r} needs to be a positive integer in 'SequenceDataModule' "
+                    f"(got {size})"
+                )
         histories = Histories.from_data(data)
         self.fingerprint = _fingerprint(data)
         self.batch_size = batch_size
@@ -62,7 +72,17 @@ class SequenceDataModule(LightningDataModule):
         return _loader(self.training, self.batch_size, shuffle=True)
 
     def val_dataloader(self) -> DataLoader[Any]:
-        """Validation questions."""
+        """Validation questions.
+
+        Raises:
+            ValueError: If there are none.
+        """
+        if not len(self.validation):
+            raise ValueError(
+                "validation needs at least one purchase to ask for (got none): "
+                "'LeaveOneOut' needs users with three purchases, 'TemporalSplit' users "
+                "who had bought something before"
+            )
         return _loader(self.validation, 2 * self.batch_size)
 
     def test_dataloader(self) -> DataLoader[Any]:

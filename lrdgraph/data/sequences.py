@@ -36,7 +36,8 @@ class Histories(NamedTuple):
         """Histories of a data object that has a split.
 
         Raises:
-            ValueError: If the interactions have no split.
+            ValueError: If the interactions have no split, or one that does not divide
+                each user's in their order: training, validation, test.
         """
         store = data["user", "interacts", "item"]
         if "split" not in store:
@@ -45,6 +46,7 @@ class Histories(NamedTuple):
                 "lrdgraph.transforms.LeaveOneOut or TemporalSplit first"
             )
         user, item = store.edge_index
+        _check_order(user, store.split)
         start = starts(user, data["user"].num_nodes)
         period = store.get("period", torch.zeros_like(item))
         num_items = data["item"].num_nodes
@@ -86,11 +88,25 @@ class Histories(NamedTuple):
         return row, self.item[place]
 
 
+def _check_order(user: Tensor, split: Tensor) -> None:
+    back = (split[1:] < split[:-1]) & (user[1:] == user[:-1])
+    if back.any():
+        place = int(back.nonzero()[0])
+        raise ValueError(
+            "'split' needs to divide each user's interactions in their order, training "
+            f"({TRAIN}) first (got {int(split[place + 1])} after {int(split[place])} "
+            f"at place {place + 1}): apply lrdgraph.transforms.LeaveOneOut or "
+            "TemporalSplit last"
+        )
+
+
 class TrainingWindows(Dataset[Batch]):
-    """Training histories cut into windows, each interaction a target exactly once.
+    """Training histories cut into windows, each new item a target exactly once.
 
     A window holds up to ``max_length`` items and the item that followed each; the last
-    window of a user is full, the first one takes the rest.
+    window of a user is full, the first one takes the rest. Where a user had that item
+    before, in an earlier window, too, there is padding in its place: what a user had is
+    not recommended.
 
     Args:
         histories: All histories; only their training part is used.
@@ -106,6 +122,7 @@ class TrainingWindows(Dataset[Batch]):
         windows = (targets + max_length - 1) // max_length
         user, number = ragged_arange(torch.zeros_like(windows), windows)
         self.last = (histories.start[:-1] + length - 1)[user] - number * max_length
+        self.known = _had_before(histories)
 
     def __len__(self) -> int:
         return self.last.numel()
@@ -119,13 +136,23 @@ class TrainingWindows(Dataset[Batch]):
         before = self.histories.times_before(last, self.max_length)
         time = torch.cat([before[:, 1:], self.histories.time[last, None]], dim=1)
         padding = self.histories.num_items
+        no_target = (history == padding) | self.known[place]
         return {
             "history": history,
             "history_time": before,
-            "target": target.masked_fill(history == padding, padding),
+            "target": target.masked_fill(no_target, padding),
             "time": time,
             "period": self.histories.period[place],
         }
+
+
+def _had_before(histories: Histories) -> Tensor:
+    """Which interactions are with an item that the user had before, ``[M]``."""
+    key = histories.user * histories.num_items + histories.item
+    order = key.argsort(stable=True)
+    known = torch.zeros_like(key, dtype=torch.bool)
+    known[order[1:]] = key[order[1:]] == key[order[:-1]]
+    return known
 
 
 class Question(TypedDict):

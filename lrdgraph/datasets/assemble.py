@@ -19,11 +19,15 @@ INTERACTS = ("user", "interacts", "item")
 """Edge type of the interactions."""
 
 _TAKEN = {
+    "count",
+    "encoder",
     "id",
     "num_nodes",
+    "trend",
     "vector_steps",
     "x",
 }  # attributes of an item that mean something else
+_EVENT = ["user", "item", "time"]  # rows that share these are one interaction
 
 
 def assemble(
@@ -41,7 +45,8 @@ def assemble(
     attributes in ``items``. What happens to rows that do not fit:
 
     * An exact duplicate of an interaction (user, item, time) is dropped with a warning
-      that counts them; the same item at another time is kept.
+      that counts them; the same item at another time is kept. In two parts of a split
+      it is an error: what is tested would have been trained on.
     * An item that only ``interactions`` names joins the end of the catalogue without
       text, with a warning; of an item described twice the first row is kept, with a
       warning.
@@ -68,8 +73,10 @@ def assemble(
     Raises:
         ValueError: If a column or an id is missing, a time is no time, a relation is
             called ``'none'``, an attribute ``'id'``, ``'x'``, ``'num_nodes'``,
-            ``'encoder'``, ``'vector_steps'`` or anything with an underscore in front,
-            or if there is no interaction at all.
+            ``'count'``, ``'trend'``, ``'encoder'``, ``'vector_steps'`` or anything with
+            an underscore in front, if an interaction stands in two parts of the split,
+            if there is no interaction at all, or if ``max_partners`` is below 1 where
+            attributes are ``shared``.
     """
     _require_columns(interactions, "interactions", ("user", "item", "time"))
     _require_columns(items, "items", ("item", "text", *shared))
@@ -194,8 +201,9 @@ def _add_interactions(
             "split": _given_split(interactions),
         }
     )
-    repeated = table.duplicated()
+    repeated = table.duplicated(_EVENT)
     if repeated.any():
+        _check_parts(table, interactions)
         warnings.warn(
             f"Dropped {repeated.sum()} interactions that repeat user, item and time",
             stacklevel=3,
@@ -210,6 +218,22 @@ def _add_interactions(
     if "split" in interactions.columns:
         store.split = torch.from_numpy(table["split"].to_numpy().astype(np.int8))
         data.split_hash = split_hash(data)
+
+
+def _check_parts(table: pd.DataFrame, interactions: pd.DataFrame) -> None:
+    """Nothing that repeats is in another part of the split than before."""
+    moved = (table.duplicated(_EVENT) & ~table.duplicated()).to_numpy()
+    if not moved.any():
+        return
+    row = int(moved.argmax())
+    same = (table[_EVENT] == table[_EVENT].iloc[row]).all(axis=1).to_numpy()
+    first = int(same.argmax())
+    known = [value_at(interactions[name], row) for name in _EVENT]
+    raise ValueError(
+        "'split' needs to be the same for the same user, item and time in interactions "
+        f"(got {table['split'][first]} in row {first} and {table['split'][row]} in row "
+        f"{row}, both with {', '.join(known)})"
+    )
 
 
 def _given_split(interactions: pd.DataFrame) -> NDArray[np.int64]:

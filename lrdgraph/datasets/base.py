@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from zipfile import ZipFile
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch_geometric.data import HeteroData, InMemoryDataset
 from torch_geometric.transforms import BaseTransform
 
@@ -29,8 +30,9 @@ class ItemDataset(InMemoryDataset):
     The result is stored as ``<name>-<fingerprint>.pt``. The fingerprint covers the
     class, its arguments, the raw files (size and time of change) and ``pre_transform``,
     so that none of them can change and still be served a stale result. A
-    ``pre_transform`` that cannot be told from another (its ``repr`` shows a memory
-    address, as a plain function's does) is applied every time and nothing is stored.
+    ``pre_transform`` that cannot be told from another (the ``repr`` of something in it
+    shows a memory address, as a plain function's does) is applied every time and
+    nothing is stored.
 
     Args:
         root: Folder with the raw files, either directly in it or in ``root/raw``.
@@ -209,9 +211,20 @@ def _describe(value: object) -> str:
         arguments = [f"{name}={_describe(part)}" for name, part in vars(value).items()]
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
         return f"{kind}({', '.join(arguments)})"
+    if isinstance(value, nn.Module):
+        return f"{value}{_describe(dict(value.state_dict()))}"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{k!r}: {_describe(v)}' for k, v in value.items())}}}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_describe, value))}]"
     if isinstance(value, Tensor):
-        content = hashlib.sha256(value.detach().cpu().numpy().tobytes()).hexdigest()
-        return f"Tensor({list(value.shape)}, {value.dtype}, {content})"
+        flat = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+        return f"Tensor({list(value.shape)}, {value.dtype}, {_sha256(flat)})"
+    if isinstance(value, np.ndarray):
+        content = _describe(value.tolist()) if value.dtype.hasobject else _sha256(value)
+        return f"array({value.shape}, {value.dtype}, {content})"
     return repr(value)
+
+
+def _sha256(value: Tensor | np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()

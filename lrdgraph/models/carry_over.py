@@ -50,6 +50,8 @@ def over(
     place = {name: index for index, name in enumerate(model.graph.ids)}
     old = graph.start.new_tensor([place.get(name, -1) for name in graph.ids])
     new = (old >= 0).nonzero().squeeze(-1)
+    if graph.num_latent:  # a first guess of facts is no parameter
+        graph.dvae.load_state_dict(model.graph.dvae.state_dict())
     with torch.no_grad():
         carried = _parameters(model)
         other.id.weight.zero_()
@@ -59,7 +61,7 @@ def over(
                 parameter[new] = carried[name][old[new]]
             else:
                 parameter.copy_(carried[name])
-    graph.relation_names = model.graph.relation_names
+    graph.relation_names = dict(model.graph.relation_names)
     return other.train(model.training)
 
 

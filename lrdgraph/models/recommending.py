@@ -122,9 +122,13 @@ def recommend_all(
 
     Raises:
         KeyError: If an item is unknown.
-        ValueError: If ``k`` or ``max_per_relation`` is not positive, or if the index is
-            another model's.
+        ValueError: If ``k``, ``max_per_relation`` or ``batch_size`` is not positive, or
+            if the index is another model's.
     """
+    if batch_size < 1:
+        raise ValueError(
+            f"'batch_size' needs to be a positive integer (got {batch_size})"
+        )
     wanted = Wanted(k, among, seen, max_per_relation)
     users, steps = list(histories), range(0, len(histories), batch_size)
     asked = list(histories.values())

@@ -45,7 +45,8 @@ class SASRec(nn.Module):
         encoder: What reads the history, by its name in
             :data:`~lrdgraph.nn.encoder.ENCODERS`: ``'transformer'``, ``'gru4rec'``,
             ``'caser'``, ``'tisasrec'``, ``'bsarec'`` or ``'hstu'``.
-        x: Item text vectors with shape ``[N, C_text]``; None uses ids alone.
+        x: Item text vectors with shape ``[N, C_text]``, which become float32; None
+            uses ids alone.
         trend: What :class:`~lrdgraph.transforms.Trends` found, with shape
             ``[N, T, F]``; None leaves time out.
         num_negatives: Number of items, drawn anew in each step of training, that stand
@@ -82,7 +83,7 @@ class SASRec(nn.Module):
             encoder, hidden_channels, max_length, num_layers, dropout
         )
         self.trend = None if trend is None else TrendBias(trend)
-        self.register_buffer("x", x, persistent=False)
+        self.register_buffer("x", None if x is None else x.float(), persistent=False)
         if x is not None:
             self.text = nn.Sequential(
                 nn.Linear(x.size(1), 2 * hidden_channels),

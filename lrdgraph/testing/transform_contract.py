@@ -102,5 +102,5 @@ def _flat(data: HeteroData) -> dict[tuple[Any, ...], Any]:
     }
     steps = flat.pop(("item", "vector_steps"), [])
     for place, step in enumerate(steps):
-        flat |= {("item", place, name): t for name, t in step.state_dict().items()}
+        flat |= {("item", place, name): tensor for name, tensor in step.items()}
     return flat

@@ -15,7 +15,8 @@ class VectorStep(nn.Module):
 
     without the fraction where there is no length. The transforms
     :class:`~lrdgraph.transforms.Normalize` and :class:`~lrdgraph.transforms.Whiten`
-    leave their steps in ``data['item'].vector_steps``; a graph keeps them.
+    leave their steps in ``data['item'].vector_steps``, as these arguments by name, from
+    which a graph makes them anew.
 
     Args:
         mean: :math:`\mu`, with shape ``[C_in]``.

@@ -11,23 +11,25 @@ from torch_geometric.data.storage import EdgeStorage, NodeStorage
 from torch_geometric.transforms import BaseTransform
 
 from lrdgraph.datasets.assemble import INTERACTS, split_hash
+from lrdgraph.typing import TRANSITION
 
 
 class KCore(BaseTransform):
     """Drops users and items with fewer than ``k`` interactions, until none is left.
 
     Interactions are counted with repetitions, as Amazon's own 5-core files do, and in
-    all parts of a split, so give it before the split. What stays keeps its order, ids,
-    attributes and features; relations, and the true pairs of a dataset that knows them,
-    lose the pairs of dropped items. If the data has a split, its ``split_hash`` is
-    renewed.
+    all parts of a split, so give it before the split, and before
+    :class:`Transitions` and :class:`Trends`, which count what is dropped here. What
+    stays keeps its order, ids, attributes and features; relations, and the true pairs
+    of a dataset that knows them, lose the pairs of dropped items. If the data has a
+    split, its ``split_hash`` is renewed.
 
     Args:
         k: Least number of interactions; 1 drops only items that nobody has used.
 
     Raises:
         ValueError: If ``k < 1``, if nothing is left, or if the data has given
-            negatives, which would lose items.
+            negatives, which would lose items, or counts of its interactions.
     """
 
     def __init__(self, k: int) -> None:
@@ -40,6 +42,11 @@ class KCore(BaseTransform):
         if given := [key for key in data["user"] if key.endswith("_negatives")]:
             raise ValueError(
                 f"'KCore' needs data without given negatives (got {given})"
+            )
+        if counted := _counted(data):
+            raise ValueError(
+                "'KCore' needs data whose interactions have not been counted (got "
+                f"{counted}): apply it before 'Transitions' and 'Trends'"
             )
         kept = self._kept_nodes(data)
         for node, mask in kept.items():
@@ -76,6 +83,17 @@ class KCore(BaseTransform):
 
     def __repr__(self) -> str:
         return f"KCore(k={self.k})"
+
+
+def _counted(data: HeteroData) -> list[str]:
+    """What other transforms counted, which would go on counting what is dropped."""
+    places = {
+        TRANSITION: ("item", TRANSITION, "item") in data.edge_types,
+        "count": "count" in data["item"],
+        "trend": "trend" in data["item"],
+        "period": "period" in data[INTERACTS],
+    }
+    return [name for name, there in places.items() if there]
 
 
 def _filter_nodes(store: NodeStorage, mask: NDArray[np.bool_]) -> None:

@@ -50,5 +50,5 @@ def take_step(data: HeteroData, step: VectorStep) -> HeteroData:
     """Change the vectors of the items, and leave the step for later items."""
     items = data["item"]
     items.x = step(items.x)
-    items.vector_steps = [*items.get("vector_steps", []), step]
+    items.vector_steps = [*items.get("vector_steps", []), dict(step.named_buffers())]
     return data

@@ -9,6 +9,7 @@ from torch import nn
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import BaseTransform
 
+from lrdgraph.text.vector_step import VectorStep
 from lrdgraph.text.vectors import check_vectors
 
 
@@ -38,7 +39,8 @@ class SameVectors(BaseTransform):
     """
 
     def __init__(self, graph: _Made) -> None:
-        self.encoder, self.steps = graph.encoder, list(graph.vector_steps)
+        self.encoder = graph.encoder
+        self.steps = [dict(step.named_buffers()) for step in graph.vector_steps]
 
     def forward(self, data: HeteroData) -> HeteroData:
         """Returns the data with new ``x``, float32; the given data is not changed."""
@@ -56,7 +58,7 @@ class SameVectors(BaseTransform):
             )
         x = check_vectors(items.x, items.id, "SameVectors")
         for step in self.steps:
-            x = step(x)
+            x = VectorStep(**step)(x)
         items.x, items.vector_steps = x, self.steps
         return data
 

@@ -16,12 +16,14 @@ class LeaveOneOut(BaseTransform):
     A user with fewer than three interactions stays in training as a whole, so that no
     user is evaluated without a history. Ties in time keep the order of the file.
 
-    Sets ``split [M]`` of the interactions and ``data.split_hash``, and drops negatives
-    that came with another split.
+    Sets ``split [M]`` of the interactions and ``data.split_hash``. Of data that came
+    with another split, interactions are put into the order of time, and negatives are
+    dropped.
     """
 
     def forward(self, data: HeteroData) -> HeteroData:
         """Returns the data with the split; the given data is not changed."""
+        data = _in_time(data)
         user = data[INTERACTS].edge_index[0].numpy()
         count = np.bincount(user, minlength=data["user"].num_nodes)
         end = np.cumsum(count)
@@ -41,8 +43,9 @@ class TemporalSplit(BaseTransform):
     them, so with coarse times the parts are larger than asked for. A user may have
     interactions in any of the parts, also in the later ones only.
 
-    Sets ``split [M]`` of the interactions and ``data.split_hash``, and drops negatives
-    that came with another split.
+    Sets ``split [M]`` of the interactions and ``data.split_hash``. Of data that came
+    with another split, interactions are put into the order of time, and negatives are
+    dropped.
 
     Args:
         val: Share of the interactions to validate on (default: 0.1).
@@ -64,6 +67,7 @@ class TemporalSplit(BaseTransform):
 
     def forward(self, data: HeteroData) -> HeteroData:
         """Returns the data with the split; the given data is not changed."""
+        data = _in_time(data)
         time = data[INTERACTS].time.numpy()
         num_test = max(round(self.test * len(time)), 1)
         num_val = max(round(self.val * len(time)), 1)
@@ -80,6 +84,20 @@ class TemporalSplit(BaseTransform):
 
     def __repr__(self) -> str:
         return f"TemporalSplit(val={self.val}, test={self.test})"
+
+
+def _in_time(data: HeteroData) -> HeteroData:
+    """Each user's interactions in the order of time, and not by an earlier split."""
+    store = data[INTERACTS]
+    user, time = store.edge_index[0].numpy(), store.time.numpy()
+    if ((user[1:] != user[:-1]) | (time[1:] >= time[:-1])).all():
+        return data
+    order = torch.from_numpy(np.lexsort((time, user)))  # ties stay as they are
+    for name, value in store.items():
+        if store.is_edge_attr(name):
+            place = data.__cat_dim__(name, value, store)
+            store[name] = value.index_select(place, order)
+    return data
 
 
 def _set_split(data: HeteroData, split: NDArray[np.int8]) -> HeteroData:

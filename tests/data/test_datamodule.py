@@ -52,6 +52,16 @@ def test_somebody_needs_to_have_two_training_interactions():
         SequenceDataModule(data)
 
 
+@pytest.mark.parametrize("name", ["max_length", "batch_size"])
+@pytest.mark.parametrize("size", [0, -1])
+def test_sizes_need_to_be_positive(shop, name, size):
+    message = (
+        rf"'{name}' needs .* positive integer in 'SequenceDataModule' \(got {size}\)"
+    )
+    with pytest.raises(ValueError, match=message):
+        SequenceDataModule(shop, **{name: size})
+
+
 @pytest.mark.parametrize(
     ("relation", "name"),
     [

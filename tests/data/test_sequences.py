@@ -37,7 +37,7 @@ def padded(items: list[int], length: int) -> list[int]:
 
 
 @given(users, lengths)
-def test_each_training_interaction_is_a_target_exactly_once(users, length):
+def test_each_new_item_of_training_is_a_target_exactly_once(users, length):
     data, users = make_data(users)
     windows = TrainingWindows(Histories.from_data(data), length)
     assert len(windows) == sum(
@@ -52,13 +52,27 @@ def test_each_training_interaction_is_a_target_exactly_once(users, length):
     pairs = (batch[name].tolist() for name in ("history", "target"))
     for history, target in zip(*pairs, strict=True):
         filled = [i for i in history if i != NUM_ITEMS]
-        goals = [i for i in target if i != NUM_ITEMS]
+        goals = target[length - len(filled) :]
         assert history == padded(filled, length)
-        assert len(goals) == len(filled) >= 1
-        assert goals[:-1] == filled[1:]
-        found.update(zip(filled, goals, strict=True))
+        assert set(target[: length - len(filled)]) <= {NUM_ITEMS}
+        assert filled
+        followed = zip(filled[1:], goals[:-1], strict=True)
+        assert all(goal in (item, NUM_ITEMS) for item, goal in followed)
+        found.update(p for p in zip(filled, goals, strict=True) if p[1] != NUM_ITEMS)
     trained = [[item for item, part in events if part == TRAIN] for events in users]
-    assert found == Counter(pair for items in trained for pair in pairwise(items))
+    assert found == Counter(
+        pair
+        for items in trained
+        for place, pair in enumerate(pairwise(items), start=1)
+        if pair[1] not in items[:place]
+    )
+
+
+def test_parts_of_a_user_that_are_not_in_order_are_refused():
+    data = make_shop([[0, 1, 2]], NUM_ITEMS)
+    data[INTERACTS].split = torch.tensor([TRAIN, TEST, TRAIN])
+    with pytest.raises(ValueError, match=r"'split' .* \(got 0 after 2 at place 2\)"):
+        Histories.from_data(data)
 
 
 @given(users, lengths, st.sampled_from([VAL, TEST]))

@@ -113,7 +113,7 @@ def test_hash_follows_the_split_and_not_the_numbering(rows, random, draw):
     assert assemble(frame, items).split_hash != data.split_hash
 
 
-@given(st.lists(st.integers(0, 3), max_size=40), st.integers(0, 12))
+@given(st.lists(st.integers(0, 3), max_size=40), st.integers(1, 12))
 def test_shared_values_link_members_up_to_the_cap(values, max_partners):
     value = np.array(values, dtype=np.int64)
     pairs = shared_value_pairs(np.arange(len(value)), value, max_partners)
@@ -124,11 +124,25 @@ def test_shared_values_link_members_up_to_the_cap(values, max_partners):
         partners = sum(source == i for source, _ in links)
         size = values.count(code)
         assert partners <= max_partners
-        if size - 1 <= max_partners // 2 * 2:
+        if size - 1 <= max_partners:
             assert partners == size - 1
+    for code in set(values):
+        size = values.count(code)
+        if size > max_partners:  # one of an odd number is without a last partner
+            partners = sum(values[source] == code for source, _ in links)
+            assert partners == size * max_partners // 2 * 2
 
 
+@pytest.mark.parametrize("max_partners", [1, 2, 29, 30])
 @pytest.mark.parametrize("size", [100, 1000])
-def test_a_large_group_costs_linear_room(size):
-    pairs = shared_value_pairs(np.arange(size), np.zeros(size, dtype=np.int64), 30)
-    assert pairs.shape == (2, 30 * size)
+def test_a_large_group_costs_linear_room(size, max_partners):
+    value = np.zeros(size, dtype=np.int64)
+    pairs = shared_value_pairs(np.arange(size), value, max_partners)
+    assert pairs.shape == (2, max_partners * size)
+
+
+@pytest.mark.parametrize("max_partners", [0, -3])
+def test_somebody_needs_to_be_a_partner(max_partners):
+    message = rf"'max_partners' needs .* positive integer .*\(got {max_partners}\)"
+    with pytest.raises(ValueError, match=message):
+        assemble(*tables(), shared=["brand"], max_partners=max_partners)

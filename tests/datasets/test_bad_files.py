@@ -107,8 +107,9 @@ META_HEAD = "item_id\tr_goes\n"
     ],
 )
 def test_rechorus(file, content, message, tmp_path):
-    for name in ("train.csv", "test.csv", "dev.csv"):
-        (tmp_path / name).write_text("user_id\titem_id\ttime\n1\t1\t1\n2\t2\t1\n")
+    for time, name in enumerate(("train.csv", "dev.csv", "test.csv")):
+        rows = f"1\t1\t{time}\n2\t2\t{time}\n"
+        (tmp_path / name).write_text(f"user_id\titem_id\ttime\n{rows}")
     (tmp_path / file).write_text(content)
     with pytest.raises(ValueError, match=message):
         ReChorus(tmp_path)

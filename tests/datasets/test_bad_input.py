@@ -54,6 +54,16 @@ ERRORS = {
         lambda: assemble(interactions(), items(x=["1", "2"])),
         "'items' needs attributes with other names than ['x']",
     ),
+    "interaction in training and in the test": (
+        lambda: assemble(
+            interactions(user=["u"] * 4, item=list("abab"), time=[1, 2, 1, 2]).assign(
+                split=[0, 0, 0, 2]
+            ),
+            items(),
+        ),
+        "'split' needs to be the same for the same user, item and time in interactions "
+        "(got 0 in row 1 and 2 in row 3, both with 'u', 'b', 2)",
+    ),
     "no interactions": (
         lambda: assemble(interactions().iloc[:0], items()),
         "'interactions' needs at least one row (got 0)",
@@ -135,6 +145,20 @@ def test_duplicate_interactions_are_dropped_and_counted():
         data = assemble(repeated, items())
     assert data[INTERACTS].edge_index[1].tolist() == [0, 1, 1]
     assert data[INTERACTS].time.tolist() == [1, 2, 3]
+
+
+def test_duplicates_within_a_part_of_the_split_are_dropped():
+    repeated = interactions(item=["a", "a"], time=[1, 1], split=[2, 2])
+    with pytest.warns(UserWarning, match="Dropped 1 interactions that repeat"):
+        data = assemble(repeated, items())
+    assert data[INTERACTS].split.tolist() == [2]
+
+
+@pytest.mark.parametrize("name", ["count", "encoder", "trend", "vector_steps", "_mine"])
+def test_names_of_attributes_that_mean_something_else(name):
+    message = re.escape(f"'items' needs attributes with other names than ['{name}']")
+    with pytest.raises(ValueError, match=message):
+        assemble(interactions(), items(**{name: ["1", "2"]}))
 
 
 def test_items_described_twice_keep_the_first_row():

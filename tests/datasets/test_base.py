@@ -13,7 +13,8 @@ from torch_geometric.transforms import BaseTransform, Compose
 
 from lrdgraph.datasets import INTERACTS, ItemDataset, assemble
 from lrdgraph.datasets.files import download
-from lrdgraph.transforms import KCore, LeaveOneOut
+from lrdgraph.text.vector_step import VectorStep
+from lrdgraph.transforms import KCore, LeaveOneOut, Normalize, SetVectors, Whiten
 
 
 class Toy(ItemDataset):
@@ -172,3 +173,35 @@ def test_download_of_nothing_leaves_nothing(server, tmp_path):
     with pytest.raises(OSError, match="404"):
         download(f"{server}/nothing.gz", tmp_path / "nothing.gz")
     assert not (tmp_path / "nothing.gz").exists()
+
+
+def test_vectors_and_what_was_done_to_them_are_read_back(root):
+    x = torch.randn(5, 4)
+    steps = Compose([SetVectors(x), Whiten(2), Normalize()])
+    first, second = (Toy(root, pre_transform=steps)[0]["item"] for _ in "12")
+    assert Toy.builds == 1
+    assert second.x.equal(first.x)
+    again = x
+    for step in second.vector_steps:
+        again = VectorStep(**step)(again)
+    assert again.equal(first.x)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda row: row.numpy(),
+        lambda row: {"row": row},
+        lambda row: row.bfloat16(),
+        lambda row: row.numpy().astype(object),
+        lambda row: VectorStep(row),
+    ],
+)
+def test_a_pre_transform_is_told_from_others_by_whatever_it_holds(root, wrap):
+    one, other = torch.arange(2000.0), torch.arange(2000.0)
+    other[1000] = -1
+    for place, row in enumerate((one, other, one, other), start=1):
+        step = AddColumn(torch.zeros(2, 1))
+        step.held = wrap(row)
+        Toy(root, pre_transform=step)
+        assert min(place, 2) == Toy.builds

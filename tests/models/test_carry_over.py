@@ -145,3 +145,25 @@ def test_vectors_that_cannot_be_the_same_are_refused(change, message):
             del data["item"][name]
     with pytest.raises(ValueError, match=message):
         transform(data)
+
+
+def test_what_relations_say_of_facts_goes_with_the_posterior():
+    def graph(seed: int) -> LatentRelationGraph:
+        pairs = [(i, j) for i in range(6) for j in range(6) if (i + j + seed) % 3 == 1]
+        made = make_shop(HISTORIES, 6, {"fits": [p for p in pairs if p[0] != p[1]]})
+        torch.manual_seed(seed)
+        return LatentRelationGraph(LeaveOneOut()(made), 2, 8, objective="facts")
+
+    model = LRDRec(graph(0), 8, max_length=4)
+    other = model.over(graph(1))
+    assert torch.equal(other.graph.dvae.fact, model.graph.dvae.fact)
+
+
+def test_a_name_is_given_to_one_of_two_models():
+    model = make_model(shop(HISTORIES, 6))
+    for other in (
+        model.over(LatentRelationGraph(shop(HISTORIES, 6), 2, 8)),
+        model.with_items(["new"], ["thing"], HashTextEncoder(8)),
+    ):
+        other.graph.relation_names["latent_1"] = "refill"
+    assert not model.graph.relation_names

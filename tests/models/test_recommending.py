@@ -157,6 +157,8 @@ def test_a_new_user_of_a_model_with_trends_gets_what_is_in_fashion(shop):
     [
         ({"k": 0}, ValueError, r"'k' needs to be a positive integer \(got 0\)"),
         ({"max_per_relation": 0}, ValueError, r"'max_per_relation' needs .*got 0"),
+        ({"batch_size": 0}, ValueError, r"'batch_size' needs .* integer \(got 0\)"),
+        ({"batch_size": -1}, ValueError, r"'batch_size' needs .* integer \(got -1\)"),
         ({"among": ["B00X"]}, KeyError, r"item 'B00X' needs to be one of the 192"),
         ({"histories": {"u": ["B00X"]}}, KeyError, r"item 'B00X' needs"),
         ({"histories": {"u": "P1"}}, ValueError, r"sequence of item ids .*'P1'"),
@@ -169,4 +171,13 @@ def test_bad_wishes_are_refused_and_the_model_stays_as_it_is(
     with pytest.raises(error, match=message):
         model.recommend_all(**{"histories": histories, "progress": False, **options})
     assert model.training
+    model.eval()
+
+
+def test_a_frozen_part_stays_so(model, histories):
+    model.train()
+    model.graph.dvae.eval()
+    model.recommend(next(iter(histories.values())), k=1)
+    assert model.training
+    assert not any(part.training for part in model.graph.dvae.modules())
     model.eval()

@@ -76,6 +76,16 @@ def test_text_enters_the_item_states():
     assert model.item_states().any(dim=1).all()
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.int64])
+def test_text_vectors_may_be_of_any_type(dtype):
+    x, history = torch.eye(NUM_ITEMS), torch.tensor([[7, 7, 0, 1]])
+    scores = []
+    for given in (x, x.to(dtype)):
+        torch.manual_seed(0)
+        scores.append(SASRec(NUM_ITEMS, 8, max_length=LENGTH, x=given).eval()(history))
+    assert scores[0].equal(scores[1])
+
+
 def test_loss_is_the_cross_entropy_over_unseen_items(model):
     rows = [
         ([7, 7, 0, 1], [7, 7, 1, 5], [0, 0, 1, 2]),

@@ -64,3 +64,12 @@ def test_training_in_half_precision_learns_as_much(tmp_path, num_negatives):
     (single, weight), (half, other) = reached("32-true"), reached("bf16-mixed")
     assert not torch.equal(weight, other), "nothing was in half precision"
     assert half == pytest.approx(single, abs=0.02)
+
+
+@torch.no_grad()
+def test_trends_are_no_coarser_than_their_factors():
+    model = SASRec(500, 16, trend=torch.rand(500, 3, 6)).eval()
+    torch.nn.init.normal_(model.trend.weight)
+    exact = model.item_trend()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert model.item_trend().equal(exact)

@@ -9,7 +9,7 @@ from torch_geometric.data import HeteroData
 
 from lrdgraph.datasets import INTERACTS, assemble, split_hash
 from lrdgraph.testing import TransformContract
-from lrdgraph.transforms import KCore, LeaveOneOut
+from lrdgraph.transforms import KCore, LeaveOneOut, Transitions, Trends
 
 
 def make(pairs: list[tuple[int, int]]) -> HeteroData:
@@ -38,6 +38,10 @@ class TestKCore(TransformContract):
         given["user"].val_negatives = torch.zeros(3, 99, dtype=torch.long)
         return {
             r"without given negatives \(got \['val_negatives'\]\)": given,
+            r"not been counted \(got \['transition', 'count'\]\): apply it before": (
+                Transitions()(self.data())
+            ),
+            r"not been counted \(got \['trend', 'period'\]\)": Trends(2)(self.data()),
             r"leaves no interaction \(k=2\)": make([(0, 0), (0, 1), (1, 0)]),
         }
 

@@ -121,3 +121,21 @@ def test_different_splits_have_different_hashes():
 def test_repr_has_all_arguments():
     assert str(TemporalSplit(0.2, 0.1)) == "TemporalSplit(val=0.2, test=0.1)"
     assert str(LeaveOneOut()) == "LeaveOneOut()"
+
+
+def with_another_split() -> HeteroData:
+    """Of one user, whose first purchase came as the test and whose last to train on."""
+    rows = pd.DataFrame({"user": 0, "item": range(5), "time": range(1, 6)})
+    rows["split"] = [2, 0, 0, 1, 0]
+    return assemble(rows, pd.DataFrame({"item": range(5), "text": "thing"}))
+
+
+@pytest.mark.parametrize("transform", [LeaveOneOut(), TemporalSplit(0.2, 0.2)])
+def test_a_split_that_came_with_the_data_leaves_nothing_of_itself(transform):
+    data = with_another_split()
+    given = data[INTERACTS].time.clone()
+    found = transform(data)[INTERACTS]
+    assert found.time.tolist() == [1, 2, 3, 4, 5]
+    assert found.edge_index.tolist() == [[0] * 5, [0, 1, 2, 3, 4]]
+    assert found.split.tolist() == [0, 0, 0, 1, 2]
+    assert data[INTERACTS].time.equal(given)

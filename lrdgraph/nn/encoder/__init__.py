@@ -48,7 +48,7 @@ def make_encoder(
         dropout: Dropout probability.
 
     Raises:
-        ValueError: If there is no such encoder.
+        ValueError: If there is no such encoder, or for what that one raises.
     """
     if name not in ENCODERS:
         raise ValueError(f"'encoder' needs to be one of {[*ENCODERS]} (got {name!r})")

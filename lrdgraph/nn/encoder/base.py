@@ -24,10 +24,20 @@ class HistoryEncoder(nn.Module, ABC):
 
     Args:
         max_length: Number of history slots ``L`` at most.
+        num_layers: Number of layers, which is checked here and not kept.
+
+    Raises:
+        ValueError: If one of them is not positive.
     """
 
-    def __init__(self, max_length: int) -> None:
+    def __init__(self, max_length: int, num_layers: int = 1) -> None:
         super().__init__()
+        for name, size in (("max_length", max_length), ("num_layers", num_layers)):
+            if size < 1:
+                raise ValueError(
+                    f"{name!r} needs to be a positive integer in "
+                    f"{type(self).__name__!r} (got {size})"
+                )
         self.max_length = max_length
 
     def forward(
@@ -110,6 +120,19 @@ def visible(mask: Tensor) -> Tensor:
     causal = mask.new_ones(length, length).tril()
     itself = torch.eye(length, dtype=torch.bool, device=mask.device)
     return causal & (mask.unsqueeze(1) | itself)
+
+
+def check_heads(encoder: HistoryEncoder, channels: int, num_heads: int) -> None:
+    """Whether states can be divided among the heads of attention.
+
+    Raises:
+        ValueError: If ``num_heads`` is not positive or does not divide ``channels``.
+    """
+    if num_heads < 1 or channels % num_heads:
+        raise ValueError(
+            f"'num_heads' needs to divide 'channels', {channels}, in "
+            f"{type(encoder).__name__!r} (got {num_heads})"
+        )
 
 
 def feed_forward(channels: int, hidden: int, dropout: float) -> nn.Sequential:

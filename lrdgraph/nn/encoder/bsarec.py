@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lrdgraph.nn.dropout import Dropout
-from lrdgraph.nn.encoder.base import HistoryEncoder, feed_forward, visible
+from lrdgraph.nn.encoder.base import HistoryEncoder, check_heads, feed_forward, visible
 from lrdgraph.nn.history_attention import HistoryAttention
 
 
@@ -43,6 +43,10 @@ class BSARec(HistoryEncoder):
         cutoff: Cut-off of the filter, ``c`` in the paper.
         alpha: Share of the filter, :math:`\alpha`; the rest is attention's.
         dropout: Dropout probability.
+
+    Raises:
+        ValueError: If ``max_length``, ``num_layers`` or ``num_heads`` is not positive,
+            or if ``num_heads`` does not divide ``channels``.
     """
 
     def __init__(
@@ -56,7 +60,8 @@ class BSARec(HistoryEncoder):
         alpha: float = 0.7,
         dropout: float = 0.4,
     ) -> None:
-        super().__init__(max_length)
+        super().__init__(max_length, num_layers)
+        check_heads(self, channels, num_heads)
         self.position = nn.Embedding(max_length, channels)
         nn.init.normal_(self.position.weight, std=0.02)
         self.norm = nn.LayerNorm(channels)

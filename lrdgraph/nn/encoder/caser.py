@@ -34,6 +34,9 @@ class Caser(HistoryEncoder):
         num_horizontal: Number of horizontal filters of each height.
         num_vertical: Number of vertical filters.
         dropout: Dropout probability.
+
+    Raises:
+        ValueError: If ``max_length`` or ``num_layers`` is not positive.
     """
 
     def __init__(
@@ -47,7 +50,7 @@ class Caser(HistoryEncoder):
         num_vertical: int = 4,
         dropout: float = 0.4,
     ) -> None:
-        super().__init__(max_length)
+        super().__init__(max_length, num_layers)
         sizes = (window, num_horizontal, num_vertical)
         self.layers = nn.ModuleList(
             _CaserLayer(channels, *sizes, dropout) for _ in range(num_layers)

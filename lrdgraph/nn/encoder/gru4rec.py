@@ -26,6 +26,9 @@ class GRU4Rec(HistoryEncoder):
         max_length: Number of history slots ``L``.
         num_layers: Number of recurrent layers.
         dropout: Dropout probability.
+
+    Raises:
+        ValueError: If ``max_length`` or ``num_layers`` is not positive.
     """
 
     def __init__(
@@ -35,7 +38,7 @@ class GRU4Rec(HistoryEncoder):
         num_layers: int = 1,
         dropout: float = 0.4,
     ) -> None:
-        super().__init__(max_length)
+        super().__init__(max_length, num_layers)
         self.dropout = Dropout(dropout)
         between = dropout if num_layers > 1 else 0.0
         self.layers = nn.GRU(

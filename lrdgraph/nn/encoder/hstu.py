@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lrdgraph.nn.dropout import Dropout
-from lrdgraph.nn.encoder.base import HistoryEncoder, visible
+from lrdgraph.nn.encoder.base import HistoryEncoder, check_heads, visible
 
 
 class HSTU(HistoryEncoder):
@@ -35,6 +35,10 @@ class HSTU(HistoryEncoder):
         num_layers: Number of layers.
         num_heads: Number of attention heads.
         dropout: Dropout probability.
+
+    Raises:
+        ValueError: If ``max_length``, ``num_layers`` or ``num_heads`` is not positive,
+            or if ``num_heads`` does not divide ``channels``.
     """
 
     def __init__(
@@ -46,7 +50,8 @@ class HSTU(HistoryEncoder):
         num_heads: int = 2,
         dropout: float = 0.4,
     ) -> None:
-        super().__init__(max_length)
+        super().__init__(max_length, num_layers)
+        check_heads(self, channels, num_heads)
         self.position = nn.Embedding(max_length, channels)
         nn.init.normal_(self.position.weight, std=0.02)
         self.dropout = Dropout(dropout)

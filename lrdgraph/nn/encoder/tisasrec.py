@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from lrdgraph.nn.dropout import Dropout
-from lrdgraph.nn.encoder.base import HistoryEncoder, feed_forward, visible
+from lrdgraph.nn.encoder.base import HistoryEncoder, check_heads, feed_forward, visible
 
 
 class TiSASRec(HistoryEncoder):
@@ -39,6 +39,10 @@ class TiSASRec(HistoryEncoder):
         max_interval: The longest interval that is told apart, in units; ``k`` in the
             paper.
         dropout: Dropout probability.
+
+    Raises:
+        ValueError: If ``max_length``, ``num_layers`` or ``num_heads`` is not positive,
+            or if ``num_heads`` does not divide ``channels``.
     """
 
     def __init__(
@@ -51,7 +55,8 @@ class TiSASRec(HistoryEncoder):
         max_interval: int = 256,
         dropout: float = 0.4,
     ) -> None:
-        super().__init__(max_length)
+        super().__init__(max_length, num_layers)
+        check_heads(self, channels, num_heads)
         self.max_interval = max_interval
         self.position = _KeysAndValues(max_length, channels, dropout)
         self.interval = _KeysAndValues(max_interval + 1, channels, dropout)

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from lrdgraph.nn.dropout import Dropout
-from lrdgraph.nn.encoder.base import HistoryEncoder, feed_forward, visible
+from lrdgraph.nn.encoder.base import HistoryEncoder, check_heads, feed_forward, visible
 from lrdgraph.nn.history_attention import HistoryAttention
 
 
@@ -20,6 +20,10 @@ class CausalTransformer(HistoryEncoder):
         num_layers: Number of Transformer layers.
         num_heads: Number of attention heads.
         dropout: Dropout probability.
+
+    Raises:
+        ValueError: If ``max_length``, ``num_layers`` or ``num_heads`` is not positive,
+            or if ``num_heads`` does not divide ``channels``.
     """
 
     def __init__(
@@ -30,7 +34,8 @@ class CausalTransformer(HistoryEncoder):
         num_heads: int = 2,
         dropout: float = 0.4,
     ) -> None:
-        super().__init__(max_length)
+        super().__init__(max_length, num_layers)
+        check_heads(self, channels, num_heads)
         self.position = nn.Embedding(max_length, channels)
         nn.init.normal_(self.position.weight, std=0.02)
         self.dropout = Dropout(dropout)

@@ -1,6 +1,14 @@
 import pytest
 
-from lrdgraph.nn.encoder import ENCODERS, HistoryEncoder, make_encoder
+from lrdgraph.nn.encoder import (
+    ENCODERS,
+    HSTU,
+    BSARec,
+    CausalTransformer,
+    HistoryEncoder,
+    TiSASRec,
+    make_encoder,
+)
 from lrdgraph.testing import EncoderContract
 
 
@@ -13,6 +21,30 @@ class TestEveryEncoder(EncoderContract):
 
     def make(self, channels: int, max_length: int) -> HistoryEncoder:
         return make_encoder(self.name, channels, max_length, self.num_layers, 0.4)
+
+
+@pytest.mark.parametrize("num_layers", [0, -1])
+@pytest.mark.parametrize("name", ENCODERS)
+def test_an_encoder_has_a_layer(name, num_layers):
+    kind = ENCODERS[name].__name__
+    message = rf"'num_layers' needs .* integer in '{kind}' \(got {num_layers}\)"
+    with pytest.raises(ValueError, match=message):
+        make_encoder(name, 8, 6, num_layers, 0.4)
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_a_history_has_a_slot(name):
+    with pytest.raises(ValueError, match=r"'max_length' needs .* integer .*got 0"):
+        make_encoder(name, 8, 0, 1, 0.4)
+
+
+@pytest.mark.parametrize(("channels", "num_heads"), [(7, 2), (8, 3), (8, 0), (8, -2)])
+@pytest.mark.parametrize("kind", [BSARec, CausalTransformer, HSTU, TiSASRec])
+def test_heads_share_the_channels(kind, channels, num_heads):
+    name = kind.__name__
+    message = rf"'num_heads' .* 'channels', {channels}, in '{name}' \(got {num_heads}\)"
+    with pytest.raises(ValueError, match=message):
+        kind(channels, 6, num_heads=num_heads)
 
 
 def test_unknown_encoder():

@@ -1,0 +1,85 @@
+"""With which runs a folder's training goes on, and with which it does not."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from pytorch_lightning import seed_everything
+
+from lrdgraph.data.datamodule import SequenceDataModule
+from lrdgraph.models import SASRec
+from lrdgraph.tasks import NextItem, fit, make_trainer
+from lrdgraph.testing import make_shop, tiny_shop
+from lrdgraph.transforms import LeaveOneOut
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+
+X = torch.randn(192, 8, generator=torch.Generator().manual_seed(0))
+USUAL: dict[str, Any] = {"max_length": 10, "batch_size": 128}
+
+
+def batches(**options: Any) -> SequenceDataModule:
+    return SequenceDataModule(tiny_shop(num_users=100), **USUAL | options)
+
+
+def train(
+    folder: Path, module: SequenceDataModule, x: torch.Tensor = X, **options: Any
+) -> SASRec:
+    seed_everything(0, verbose=False)
+    model = SASRec(192, 8, max_length=10, x=x)
+    options = {"max_epochs": 2, "progress": False} | options
+    fit(make_trainer(folder, **options), NextItem(model), module)
+    return model
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a run of two epochs."""
+    folder = tmp_path_factory.mktemp("run")
+    train(folder, batches())
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("options", "difference"),
+    [
+        ({"batch_size": 64}, "batch_size is 128, not 64; 1 in all"),
+        ({"max_length": 5}, "max_length is 10, not 5; 1 in all"),
+        ({"num_questions": 7}, "questions is 100, not 7; 1 in all"),
+    ],
+)
+def test_folder_of_other_batches_is_refused(folder, options, difference):
+    with pytest.raises(ValueError, match=difference):
+        train(folder, batches(**options))
+
+
+@pytest.mark.parametrize(
+    ("options", "difference"),
+    [
+        ({"precision": "bf16-mixed"}, "precision is 32-true, not bf16-mixed; 1 in all"),
+        ({"average": False}, "average is True, not False; 1 in all"),
+    ],
+)
+def test_folder_of_another_way_to_train_is_refused(folder, options, difference):
+    with pytest.raises(ValueError, match=difference):
+        train(folder, batches(), **options)
+
+
+def test_folder_of_other_vectors_is_refused(folder):
+    for other in (X.roll(1, dims=1), X.roll(1, dims=0), X + 0.01, -X):
+        with pytest.raises(ValueError, match=r"values of model\.x is .*; 1 in all"):
+            train(folder, batches(), other)
+
+
+def test_vectors_may_differ_in_their_last_bits(folder):
+    other = X * (1 + 1e-7 * torch.randn(X.shape))
+    assert not other.equal(X)
+    assert train(folder, batches(), other).x.equal(other)
+
+
+def test_nothing_to_validate_is_said_before_training(tmp_path):
+    module = SequenceDataModule(LeaveOneOut()(make_shop([[0, 1], [2, 3]], 192)))
+    with pytest.raises(ValueError, match="validation needs at least one purchase"):
+        train(tmp_path, module)
+    assert not list(tmp_path.iterdir())
