@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
+from lrdgraph.candidates import relation_pairs
 from lrdgraph.typing import TEXT_KNN, TRANSITION
 
 VIRTUAL = "virtual"
@@ -55,18 +56,19 @@ class Knowledge(NamedTuple):
                 ``''`` stands for unknown.
 
         Raises:
-            ValueError: If a relation or an attribute is missing, if a name is taken, or
-                if there is not a single triple.
+            ValueError: If a relation or an attribute is missing, if a name is taken, if
+                there is not a single triple, or for what
+                :func:`~lrdgraph.candidates.relation_pairs` raises.
         """
         names = (VIRTUAL, *relations, *attributes)
         _check_names(data, names, relations, attributes)
-        num_items = data["item"].num_nodes
+        num_items, pairs = data["item"].num_nodes, relation_pairs(data)
         value = torch.full((num_items, len(names)), num_items)
         num_entities = num_items + 1
         triples = []
         for place, name in enumerate(names[1:], start=1):
             if name in relations:
-                head, tail = data["item", name, "item"].edge_index
+                head, tail = pairs.get(name, value.new_empty(2, 0))
             else:
                 code, values = _codes(data["item"][name])
                 value[:, place] = torch.where(code < 0, num_items, code + num_entities)

@@ -24,6 +24,15 @@ def test_relations_and_values_become_triples(data):
     assert triples == [[0, 1, 1], [2, 1, 3], [0, 2, 5], [2, 2, 6], [3, 2, 5]]
 
 
+def test_what_is_no_item_is_in_no_triple(data):
+    data["item", "goes_with", "item"].edge_index = torch.tensor([[0, 1], [1, 1]]).int()
+    known = Knowledge.from_data(data, ["goes_with"])
+    assert torch.stack([known.head, known.tail]).tolist() == [[0], [1]]
+    data["item", "goes_with", "item"].edge_index[1, 0] = 4
+    with pytest.raises(ValueError, match="'goes_with' needs item indices from 0 to 3"):
+        Knowledge.from_data(data, ["goes_with"])
+
+
 @pytest.mark.parametrize(
     ("relations", "attributes", "message"),
     [
