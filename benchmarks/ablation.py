@@ -149,13 +149,17 @@ def compare(by_row: dict[str, dict[int, float]], first: str, metric: str) -> str
 
 
 def _compare(values: dict[int, float], reference: dict[int, float]) -> tuple[str, str]:
-    """Relative difference over the seeds of both, and p of the paired t-test."""
+    """Relative difference over the seeds of both, and p of the paired t-test.
+
+    Of what differs from training to training, not from shopper to shopper; of fewer
+    than three seeds there is none.
+    """
     seeds = sorted(values.keys() & reference.keys())
     ours, theirs = ([d[seed] for seed in seeds] for d in (values, reference))
     if not seeds or values is reference:
         return "–", "–"
     difference = f"{100 * (sum(ours) / sum(theirs) - 1):+.1f} %"
-    if not seeds[1:]:
+    if len(seeds) < 3:
         return difference, "–"
     p = ttest_rel(ours, theirs).pvalue
     return difference, "< 0.001" if p < 0.001 else f"{p:.3f}"

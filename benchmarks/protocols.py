@@ -5,7 +5,8 @@
 
 Few things are trained (a loss, a dropout) and the same trained model is then ranked in
 several ways. Test questions whose last two purchases share a moment are counted, too:
-what their target is depends on the order of the file. A row of the JSON is not run
+what their target is depends on the order of the file; and how much of training is later
+than a test question. A row of the JSON is not run
 again. No text is read.
 """
 
@@ -29,7 +30,7 @@ from lrdgraph.datasets import AmazonReviews, MovieLens, PlantedRelations, ReChor
 from lrdgraph.metrics import rank_among, rank_of_target, ranking_metrics
 from lrdgraph.models import Popularity, SASRec
 from lrdgraph.transforms import LeaveOneOut, Transitions
-from lrdgraph.typing import TEST, Batch
+from lrdgraph.typing import TEST, TRAIN, Batch
 
 NUM_NEGATIVES = 99
 MODELS = ("softmax", "bce", "softmax, no dropout", "bce, no dropout", "popularity")
@@ -76,6 +77,15 @@ def tied(data: HeteroData) -> float:
     before = (place - 1).clamp(min=0)
     same = store.edge_index[0, before] == store.edge_index[0, place]
     return (same & (store.time[before] == store.time[place])).float().mean().item()
+
+
+def later(data: HeteroData) -> float:
+    """Share of the training interactions that are later than a test question, mean."""
+    store = data["user", "interacts", "item"]
+    trained = store.time[store.split == TRAIN].sort().values
+    asked = store.time[store.split == TEST]
+    earlier = torch.searchsorted(trained, asked, right=True).double().mean()
+    return 1 - earlier.item() / len(trained)
 
 
 def build(name: str, data: HeteroData, config: dict) -> torch.nn.Module:
@@ -139,7 +149,9 @@ def table(rows: list[dict]) -> str:
         same = [row["metrics"] for row in rows if row["model"] == model]
         for protocol in same[0]:
             values = [torch.tensor([m[protocol][s] for m in same]) for s in SHOWN]
-            cells = [f"{v.mean():.4f} ± {v.std(correction=0):.4f}" for v in values]
+            spread = [f" ± {v.std():.4f}" if len(v) > 1 else "" for v in values]
+            means = [f"{v.mean():.4f}" for v in values]
+            cells = [mean + rest for mean, rest in zip(means, spread, strict=True)]
             lines.append(
                 f"| {model} | {protocol} | {len(same)} | {' | '.join(cells)} |"
             )
@@ -167,7 +179,8 @@ def main() -> None:
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     args = parse()
     results, data = Results(args.out, table), load(args.dataset, args.root)
-    known = {"dataset": args.dataset, "split_hash": data.split_hash, "tied": tied(data)}
+    known = {"dataset": args.dataset, "split_hash": data.split_hash}
+    known |= {"tied": tied(data), "later": later(data)}
     print(known)
     for model in args.model:
         for seed in args.seeds if model != "popularity" else args.seeds[:1]:

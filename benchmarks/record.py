@@ -2,8 +2,10 @@
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -33,8 +35,8 @@ class Results:
         return not any(wanted.items() <= row.items() for row in self.rows)
 
     def add(self, *rows: dict) -> None:
-        """Keep rows, and show what there is by now."""
-        self.rows += rows
+        """Keep rows, each with what made it, and show what there is by now."""
+        self.rows += [{"versions": versions()} | row for row in rows]
         if self.path:
             write(self.path, self.rows)
         print(self.table(self.rows), flush=True)
@@ -62,19 +64,30 @@ def read(path: Path | None) -> list[dict]:
 
 
 def write(path: Path, rows: list[dict]) -> None:
-    """Write the JSON atomically."""
-    versions = {
+    """Write the JSON atomically, with the command and the versions that wrote it last.
+
+    Rows of a file that was gone on with may be of others; see :meth:`Results.add`.
+    """
+    command = "python " + " ".join(sys.argv)
+    text = json.dumps(
+        {"command": command, "versions": versions(), "rows": rows}, indent=1
+    )
+    with atomic_write(path) as file:
+        file.write(f"{text}\n".encode())
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Of Python, of what computes, and of this checkout where git knows it."""
+    asked = ("git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty")
+    told = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return {
         "python": sys.version.split()[0],
         "torch": torch.__version__,
         "torch_geometric": torch_geometric.__version__,
         "lrdgraph": lrdgraph.__version__,
+        "commit": told.stdout.strip(),
     }
-    command = "python " + " ".join(sys.argv)
-    text = json.dumps(
-        {"command": command, "versions": versions, "rows": rows}, indent=1
-    )
-    with atomic_write(path) as file:
-        file.write(f"{text}\n".encode())
 
 
 def device() -> dict[str, str | int]:

@@ -89,12 +89,14 @@ def label(graph: LatentRelationGraph, pairs: torch.Tensor) -> np.ndarray:
     return graph.infer(pairs).argmax(-1).numpy()
 
 
-def baselines(data: HeteroData, found: np.ndarray, pairs: torch.Tensor, k: int) -> dict:
+def baselines(
+    data: HeteroData, found: np.ndarray, pairs: torch.Tensor, k: int, seed: int
+) -> dict:
     """Labels of pairs by what discovers nothing, with ``k`` clusters."""
     category = np.unique(data["item"].category, return_inverse=True)[1]
     both = category[pairs[0]] * len(category) + category[pairs[1]]
     return {
-        "k-means": kmeans_labels(data["item"].x, pairs, k, seed=0),
+        "k-means": kmeans_labels(data["item"].x, pairs, k, seed=seed),
         "category pair": np.unique(both, return_inverse=True)[1],
         "chance": shuffled_labels(found, seed=0),
     }
@@ -134,7 +136,7 @@ def measure(
     gold, pairs = data.gold_edge_type[hidden].numpy(), data.gold_edge_index[:, hidden]
     found = {name: label(graph, pairs)}
     if name == ALONE:
-        found |= baselines(data, found[name], pairs, graph.num_latent + 1)
+        found |= baselines(data, found[name], pairs, graph.num_latent + 1, seed)
     rows = []
     for model, labels in found.items():
         row = {

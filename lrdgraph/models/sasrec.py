@@ -27,9 +27,9 @@ class SASRec(nn.Module):
 
     From `"Self-Attentive Sequential Recommendation"
     <https://arxiv.org/abs/1808.09781>`_. Differences to the paper, each for accuracy:
-    full softmax in place of one negative and binary cross-entropy, pre-norm layers,
-    GELU, a bias per item, and item states that add a projection of the text vector to
-    the id embedding. Items of the history are no candidates in training, as they are
+    full softmax in place of one negative and binary cross-entropy, GELU, two heads, a
+    bias per item, and item states that add a projection of the text vector to the id
+    embedding. Items of the history are no candidates in training, as they are
     none when the catalogue is ranked; a repeated item is never a training target.
 
     With another encoder this is another published model, with the same loss and item

@@ -8,7 +8,8 @@ from torch_geometric.transforms import BaseTransform
 from lrdgraph.datasets.assemble import INTERACTS
 from lrdgraph.typing import TRAIN
 
-_KEPT = (0.0, 0.5, 0.8, 0.95, 1.0)  # of a count, from one period to the next
+KEPT = (0.0, 0.5, 0.8, 0.95, 1.0)
+"""What is kept of a count from one period to the next, feature by feature."""
 
 
 class Trends(BaseTransform):
@@ -72,8 +73,8 @@ class Trends(BaseTransform):
 
 def _features(count: Tensor) -> Tensor:
     """Features ``[N, T, 6]`` from counts ``[T, N]``, each of earlier periods."""
-    sums = count.new_zeros(len(_KEPT), *count.shape)
-    kept = torch.tensor(_KEPT).unsqueeze(1)
+    sums = count.new_zeros(len(KEPT), *count.shape)
+    kept = torch.tensor(KEPT).unsqueeze(1)
     for period in range(1, len(count)):
         sums[:, period] = kept * sums[:, period - 1] + count[period - 1]
     bought = (sums[-1:] > 0).float()

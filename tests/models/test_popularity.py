@@ -19,3 +19,12 @@ def test_state_dict_keeps_the_counts():
     model = Popularity(torch.zeros(3))
     model.load_state_dict(Popularity(torch.tensor([3, 0, 7])).state_dict())
     assert model.item_states().tolist() == [3, 0, 7]
+
+
+def test_what_counts_in_a_period_is_asked_of_that_period():
+    model = Popularity(torch.tensor([[3, 1], [0, 2], [7, 0]]))
+    history = torch.tensor([[0], [3]])
+    found = model(history, model.item_states(), torch.tensor([1, 0]))
+    assert found.tolist() == [[1, 2, 0], [3, 0, 7]]
+    assert model(history).tolist() == [[1, 2, 0], [1, 2, 0]]
+    assert model.num_items == 3

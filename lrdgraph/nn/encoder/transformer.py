@@ -11,8 +11,9 @@ class CausalTransformer(HistoryEncoder):
     r"""A pre-norm Transformer in which a slot sees itself and earlier ones.
 
     The encoder of `"Self-Attentive Sequential Recommendation"
-    <https://arxiv.org/abs/1808.09781>`_, which has post-norm layers and ReLU. As there,
-    feed-forward layers are as wide as states.
+    <https://arxiv.org/abs/1808.09781>`_, pre-norm like this and with feed-forward layers
+    as wide as states, which has ReLU and one head; attention here has biases and an
+    output projection, too.
 
     Args:
         channels: Size of item and user states.
