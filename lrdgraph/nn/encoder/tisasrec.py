@@ -26,10 +26,10 @@ class TiSASRec(HistoryEncoder):
     Deliberate differences to the authors' code: the unit of time is the smallest gap of
     the shopper up to the slot that asks (theirs is that of the whole history, with
     validation and test); units are whole, as in the paper (theirs rounds times first);
-    layers are those of :class:`CausalTransformer`, but for feed-forward layers four times
-    as wide as states; the loss is that of the model. Embeddings are added up per interval instead of per
-    pair of slots: the same sum without a tensor ``[B, L, L, C]``, so that dropout takes
-    parts of an interval from all pairs at once.
+    layers are those of :class:`CausalTransformer`, but with feed-forward layers four
+    times as wide as states; the loss is that of the model. Embeddings are added up per
+    interval instead of per pair of slots: the same sum without a tensor
+    ``[B, L, L, C]``, so that dropout takes parts of an interval from all pairs at once.
 
     Args:
         channels: Size of item and user states.

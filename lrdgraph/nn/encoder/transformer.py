@@ -11,8 +11,8 @@ class CausalTransformer(HistoryEncoder):
     r"""A pre-norm Transformer in which a slot sees itself and earlier ones.
 
     The encoder of `"Self-Attentive Sequential Recommendation"
-    <https://arxiv.org/abs/1808.09781>`_, pre-norm like this and with feed-forward layers
-    as wide as states, which has ReLU and one head; attention here has biases and an
+    <https://arxiv.org/abs/1808.09781>`_, which is pre-norm, too, with feed-forward
+    layers as wide as states. It has ReLU and one head; here attention has biases and an
     output projection, too.
 
     Args:
