@@ -6,21 +6,26 @@ from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
-from lrdgraph.cli.settings import read_settings
+import pandas as pd
+
+from lrdgraph.cli.checks import check_folder
+from lrdgraph.cli.settings import Settings, open_model
 from lrdgraph.cli.shop import make_encoder
 from lrdgraph.cli.telling import say
 from lrdgraph.datasets.cleaning import as_ids
 from lrdgraph.datasets.tables import read_items
-from lrdgraph.models import LRDRec
 
 
 def run(args: Namespace) -> None:
-    """Keep a model that knows the new items, too."""
-    model = LRDRec.from_pretrained(args.model)
-    settings = read_settings(args.model).given(args)
-    table = read_items(args.items, settings.id_of_items, settings.text_columns)
-    table["item"] = as_ids(table["item"], "items").astype(object)
-    table = table[(table["text"] != "").to_numpy()].drop_duplicates("item")
+    """Keep a model that knows the new items, too.
+
+    Raises:
+        ValueError: If there is no new item with a text.
+    """
+    check_folder(args.out)
+    model, remembered = open_model(args.model)
+    settings = remembered.given(args)
+    table = _read(args.items, settings)
     new = table[~table["item"].isin(model.graph.ids)]
     if new.empty:
         raise ValueError(
@@ -36,7 +41,23 @@ def run(args: Namespace) -> None:
         prominence=args.prominence,
     )
     sentence = f"{len(new):,} items of {Path(args.items).name} by their texts alone"
-    data = f"{settings.data} Added after training: {sentence}.".strip()
-    replace(settings, data=data).write(args.out)
-    grown.save_pretrained(args.out, data=data, metrics=settings.metrics)
+    data = f"{remembered.data} Added after training: {sentence}.".strip()
+    # What the table of the new items calls its columns is true of that table alone.
+    replace(remembered, data=data).write(args.out)
+    grown.save_pretrained(args.out, data=data, metrics=remembered.metrics)
     print(f"{grown.num_items:,} items, {len(new):,} of them new, are in {args.out}")
+
+
+def _read(path: str, settings: Settings) -> pd.DataFrame:
+    """Each item with a text once; what is left out is told."""
+    table = read_items(path, settings.id_of_items, settings.text_columns)
+    table["item"] = as_ids(table["item"], "items").astype(object)
+    table = _without(table, table["text"] == "", "without a text")
+    return _without(table, table["item"].duplicated(), "that repeat an id")
+
+
+def _without(table: pd.DataFrame, which: pd.Series, told: str) -> pd.DataFrame:
+    if which.any():
+        first = table["item"][which].iloc[0]
+        say(f"left out {which.sum():,} rows {told}, the first being {first!r}")
+    return table[~which]

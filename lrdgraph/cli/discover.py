@@ -11,9 +11,11 @@ from typing import Any
 import torch
 from torch_geometric.data import HeteroData
 
+from lrdgraph.cli.checks import check_folder, check_only
+from lrdgraph.cli.options import settle_discovery
 from lrdgraph.cli.settings import Settings
 from lrdgraph.cli.shop import make_encoder, prepare, read_shop
-from lrdgraph.cli.telling import on_terminal, say
+from lrdgraph.cli.telling import on_terminal, print_table, say
 from lrdgraph.datasets.files import atomic_write
 from lrdgraph.describe import Description, describe, overview
 from lrdgraph.discovery import discover
@@ -22,16 +24,25 @@ from lrdgraph.report import write_report
 
 
 def run(args: Namespace) -> None:
-    """Discover relations, and write edges, descriptions and the report page."""
+    """Discover relations, and write edges, descriptions and the report page.
+
+    Raises:
+        ValueError: If nothing is to be discovered, or cannot be written.
+    """
+    settle_discovery(args)
+    if not args.num_latent:
+        raise ValueError("--num-latent needs to be positive in 'discover' (got 0)")
+    check_folder(args.out)
     settings = Settings().given(args)
     data = read_shop(args, settings)
+    check_only(args.only, data, args.num_latent)
     encoder = make_encoder(settings, args.vectors)
     data = prepare(data, encoder, args.neighbours, args.large)
     torch.manual_seed(args.seed)
     graph = discovered(data, args)
     descriptions = describe(graph, data)
     _write(args, graph, data, descriptions)
-    print(overview(descriptions).round(3).to_string(na_rep="-"))
+    print_table(overview(descriptions))
     print(f"\nEdges, relations.json and report.html are in {args.out}")
 
 

@@ -6,10 +6,11 @@ import json
 from argparse import Namespace
 
 import torch
+from torch import Tensor
 from torch_geometric.data import HeteroData
 
 from lrdgraph.breadth import Breadth
-from lrdgraph.cli.settings import read_settings
+from lrdgraph.cli.settings import open_model
 from lrdgraph.cli.shop import read_known
 from lrdgraph.cli.telling import print_metrics, say
 from lrdgraph.data import Histories, Questions
@@ -23,8 +24,8 @@ _QUESTIONS = 256  # users at a time, whose scores of the whole catalogue are in 
 
 def run(args: Namespace) -> None:
     """Print the metrics of a model, and those of popularity beside it."""
-    model = LRDRec.from_pretrained(args.model)
-    settings = read_settings(args.model).given(args)
+    model, remembered = open_model(args.model)
+    settings = remembered.given(args)
     data, _ = read_known(args.interactions, model.graph, settings)
     if model.trend is not None:
         data = Trends()(data)
@@ -51,7 +52,9 @@ def measure(
         ValueError: If the split has neither part.
     """
     histories = Histories.from_data(data)
-    popularity = Popularity(model.graph.popularity)
+    # What the model was trained on decides what is rare, not what it is asked about.
+    count = model.graph.popularity
+    popularity = Popularity(count)
     metrics: dict[str, float] = {}
     for part, name in ((VAL, "validation"), (TEST, "test")):
         questions = Questions(
@@ -60,7 +63,7 @@ def measure(
         if len(questions):
             say(f"{name}: {len(questions):,} purchases to foretell")
             for prefix, ranker in ((name, model), (f"{name}, popularity", popularity)):
-                found = _ranking(ranker, questions)
+                found = _ranking(ranker, questions, count)
                 if ranker is popularity:  # which finds what is popular: one row says it
                     found = {n: value for n, value in found.items() if "/" not in n}
                 metrics |= {f"{prefix}/{n}": value for n, value in found.items()}
@@ -73,11 +76,13 @@ def measure(
 
 
 @torch.no_grad()
-def _ranking(model: LRDRec | Popularity, questions: Questions) -> dict[str, float]:
+def _ranking(
+    model: LRDRec | Popularity, questions: Questions, count: Tensor
+) -> dict[str, float]:
     """Ranked in the whole catalogue without what the user had before."""
     model.eval()
     states, ranks = model.item_states(), []
-    breadth = Breadth(questions.histories.training_count())
+    breadth = Breadth(count)
     for places in torch.arange(len(questions)).split(_QUESTIONS):
         asked = questions.__getitems__(places.tolist())
         when = asked["period"], asked["history_time"]

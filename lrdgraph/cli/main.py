@@ -9,8 +9,10 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 
+from lrdgraph.cli.letters import printable_lines
 from lrdgraph.cli.parser import make_parser
 
 _FAILED, _INTERRUPTED = 2, 130
@@ -33,6 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         SystemExit: After ``--help`` and ``--version`` with 0, and with 2 if there is no
             such command or option.
     """
+    if isinstance(sys.stdout, TextIOWrapper):  # what it cannot show becomes '?'
+        sys.stdout.reconfigure(errors="replace")
     args = make_parser().parse_args(argv)
     if not sys.stderr.isatty():  # bars of other libraries are for somebody who watches
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
@@ -47,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if args.traceback or not _is_expected(error):
             raise
-        print(f"lrdgraph: error: {_message(error)}", file=sys.stderr)
+        told = printable_lines(_message(error))
+        print(f"lrdgraph: error: {told}", file=sys.stderr)
         return _FAILED
     return 0
 
@@ -85,4 +90,4 @@ def _notes() -> Iterator[None]:
 
 
 def _note(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"lrdgraph: note: {message}", file=sys.stderr)
+    print(f"lrdgraph: note: {printable_lines(str(message))}", file=sys.stderr)

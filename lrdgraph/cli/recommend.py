@@ -7,26 +7,27 @@ from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
-from lrdgraph.cli.settings import Settings, read_settings
+from lrdgraph.cli.checks import check_file
+from lrdgraph.cli.settings import Settings, open_model
 from lrdgraph.cli.shop import of_users, read_attributes, read_known
 from lrdgraph.cli.telling import (
-    check_table_name,
+    TABLES,
     on_terminal,
     print_recommendations,
     say,
     write_table,
 )
 from lrdgraph.datasets.cleaning import as_ids
+from lrdgraph.datasets.reading import read_lines
 from lrdgraph.datasets.tables import read_table
 from lrdgraph.graph import LatentRelationGraph
-from lrdgraph.models import LRDRec
 
 
 def run(args: Namespace) -> None:
     """Recommend to a history, to users, or to somebody unknown."""
     _check(args)
-    model = LRDRec.from_pretrained(args.model)
-    settings = read_settings(args.model).given(args)
+    model, remembered = open_model(args.model)
+    settings = remembered.given(args)
     wanted: dict[str, Any] = {
         "k": args.k,
         "among": _among(args, model.graph, settings),
@@ -67,7 +68,7 @@ def _check(args: Namespace) -> None:
     if args.history and args.interactions:
         raise ValueError("--history and --interactions are two ways to tell the same")
     if args.out:
-        check_table_name(args.out)
+        check_file(args.out, TABLES)
 
 
 def _among(
@@ -90,9 +91,9 @@ def _listed(path: str, graph: LatentRelationGraph, item: str) -> set[str]:
     """The ids in a file, those that the model doesn't know being told of."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"--among names no file (got '{path}')")
-    if {".csv", ".tsv", ".jsonl", ".json", ".parquet"}.isdisjoint(Path(path).suffixes):
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-        ids = {line.strip() for line in lines if line.strip()}
+    if not _is_table(Path(path)):
+        lines = read_lines(Path(path), "utf-8-sig")  # editors may put a mark in front
+        ids = {line.strip() for line in lines}
     else:
         table = read_table(path, "among", (item,))
         if item not in table.columns:
@@ -106,6 +107,11 @@ def _listed(path: str, graph: LatentRelationGraph, item: str) -> set[str]:
             f"and left out, such as {unknown[0]!r}; 'lrdgraph add' brings in new items"
         )
     return ids
+
+
+def _is_table(path: Path) -> bool:
+    kind = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+    return kind in {".csv", ".tsv", ".jsonl", ".json", ".parquet"}
 
 
 def _holding(

@@ -8,11 +8,11 @@ from itertools import islice
 
 from torch_geometric.data import HeteroData
 
-from lrdgraph.cli.settings import Settings, read_settings
+from lrdgraph.cli.checks import check_file
+from lrdgraph.cli.settings import Settings, open_model
 from lrdgraph.cli.shop import of_users, read_attributes, read_known
 from lrdgraph.describe import describe
 from lrdgraph.graph import LatentRelationGraph
-from lrdgraph.models import LRDRec
 from lrdgraph.report import write_report
 
 _NUM_SHOPPERS = 5
@@ -22,8 +22,9 @@ def run(args: Namespace) -> None:
     """Write the page, with some users' recommendations where there are any."""
     if args.user and not args.interactions:
         raise ValueError("--user needs --interactions")
-    model = LRDRec.from_pretrained(args.model)
-    graph, settings = model.graph, read_settings(args.model).given(args)
+    check_file(args.out)
+    model, remembered = open_model(args.model)
+    graph, settings = model.graph, remembered.given(args)
     data = _attributes(args.items, graph, settings) if args.items else None
     descriptions = [
         replace(one, name=graph.relation_names.get(one.relation, one.name))

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from lrdgraph.datasets.files import atomic_write
-
-FILE = "lrdgraph.json"
+from lrdgraph.models import LRDRec
+from lrdgraph.pretrained.hub import SETTINGS, fetch
 
 
 @dataclass(frozen=True)
@@ -48,15 +48,46 @@ class Settings:
         return self.id_column or self.item_column
 
     def given(self, args: Namespace) -> Settings:
-        """The same with whatever was given on the command line."""
+        """The same with whatever was given on the command line.
+
+        Raises:
+            ValueError: If pooling is given for a server, which pools as it likes.
+        """
         options = {name: getattr(args, name, None) for name in asdict(self)}
-        return replace(self, **{n: v for n, v in options.items() if v is not None})
+        given = {name: value for name, value in options.items() if value is not None}
+        settings = replace(self, **given)
+        if not settings.endpoint:
+            return replace(settings, encoder=_located(settings.encoder))
+        if "pooling" in given:
+            raise ValueError(
+                "--pooling needs a model on this machine (got the endpoint "
+                f"'{settings.endpoint}', which pools as it likes)"
+            )
+        return settings
 
     def write(self, folder: str | Path) -> None:
         """Keep the settings in the folder of a model, which is created if needed."""
         Path(folder).mkdir(parents=True, exist_ok=True)
-        with atomic_write(Path(folder) / FILE) as file:
+        with atomic_write(Path(folder) / SETTINGS) as file:
             file.write(json.dumps(asdict(self), indent=2).encode())
+
+
+def _located(encoder: str) -> str:
+    """A folder or file by its whole path, to be found from other folders, too."""
+    path = Path(encoder).expanduser()
+    local = encoder and (path.is_dir() or path.suffix == ".gguf")
+    return str(path.absolute()) if local else encoder
+
+
+def open_model(name: str) -> tuple[LRDRec, Settings]:
+    """A kept model and what is remembered of it, out of a folder or of the hub.
+
+    Raises:
+        FileNotFoundError: If there is no such model.
+        ValueError: If it cannot be read.
+    """
+    folder = fetch(name)
+    return LRDRec.from_pretrained(folder), read_settings(folder)
 
 
 def read_settings(folder: str | Path) -> Settings:
@@ -65,7 +96,7 @@ def read_settings(folder: str | Path) -> Settings:
     Raises:
         ValueError: If the file holds something else.
     """
-    path = Path(folder) / FILE
+    path = Path(folder) / SETTINGS
     if not path.is_file():
         return Settings()
     expected = asdict(Settings())

@@ -152,9 +152,16 @@ def read_known(
             f"no interaction of '{path}' is with an item of the model, such as "
             f"{graph.ids[0]!r} (got {ids.iloc[0] if len(ids) else 'no row'!r})"
         )
-    items = pd.DataFrame({item: graph.ids, "title": graph.texts})
+    # Names of their own: those of the interactions may be any, 'title' among them.
+    items = pd.DataFrame({"item": graph.ids, "text": graph.texts})
     data = from_tables(
-        events[known], items, user=user, item=item, time=settings.time_column
+        events[known],
+        items,
+        user=user,
+        item=item,
+        time=settings.time_column,
+        id="item",
+        text=["text"],
     )
     nobody: dict[str, list[str]] = {
         name: [] for name in as_ids(events[user], "interactions").categories

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from textwrap import shorten
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from lrdgraph.cli.letters import printable, printable_lines, shortened
 from lrdgraph.datasets.files import atomic_write
 from lrdgraph.typing import TRANSITION, Reason, Recommendation
 
@@ -17,11 +17,18 @@ if TYPE_CHECKING:
     from lrdgraph.graph import LatentRelationGraph
 
 WIDTH = 60  # letters of a title
+TABLES = (".parquet", ".csv")
+"""What the name of a table to write may end in."""
 
 
 def say(text: str) -> None:
     """Tell what is being done, on standard error."""
-    print(f"lrdgraph: {text}", file=sys.stderr)
+    print(f"lrdgraph: {printable_lines(text)}", file=sys.stderr)
+
+
+def print_table(table: pd.DataFrame) -> None:
+    """Print a table of figures with three decimals."""
+    print(printable_lines(table.round(3).to_string(na_rep="-")))
 
 
 def on_terminal() -> bool:
@@ -47,9 +54,10 @@ def print_recommendations(
 ) -> None:
     """Print items with titles, and their reasons in words."""
     if history:
-        print(f"{user}{', ' if user else ''}after {_called(graph, history[-1])}:")
+        whom = f"{printable(user)}, " if user else ""
+        print(f"{whom}after {_called(graph, history[-1])}:")
     else:
-        print(f"{user or 'somebody'}, of whom nothing is known:")
+        print(f"{printable(user) or 'somebody'}, of whom nothing is known:")
     for rank, one in enumerate(found, start=1):
         print(f"{rank:>3}  {_called(graph, one.item)}  (score {one.score:.2f})")
         for reason in one.reasons:
@@ -59,14 +67,14 @@ def print_recommendations(
 
 
 def _called(graph: LatentRelationGraph, item: str) -> str:
-    title = shorten(graph.texts[graph.index(item)], WIDTH, placeholder=" …")
-    return f"{item} {title}".rstrip()
+    title = shortened(graph.texts[graph.index(item)], WIDTH)
+    return f"{printable(item)} {title}".rstrip()
 
 
 def _because(graph: LatentRelationGraph, reason: Reason) -> str:
     """Which purchase, and what relation leads on from it."""
     called, added = _called(graph, reason.item), f"adds {reason.contribution:.2f}"
-    return f"{called}: {_relation(graph, reason)}, {added}"
+    return f"{called}: {printable(_relation(graph, reason))}, {added}"
 
 
 def _relation(graph: LatentRelationGraph, reason: Reason) -> str:
@@ -79,22 +87,11 @@ def _relation(graph: LatentRelationGraph, reason: Reason) -> str:
 
 
 def write_table(table: pd.DataFrame, path: str | Path) -> None:
-    """Write a table whole or not at all, in the format that the name asks for.
-
-    Raises:
-        ValueError: If the name asks for neither Parquet nor CSV.
-    """
+    """Write a table whole or not at all, as Parquet or CSV as its name asks for."""
     path = Path(path)
-    check_table_name(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as file:
         if path.suffix == ".parquet":
             table.to_parquet(file, index=False)
         else:
             table.to_csv(file, index=False)
-
-
-def check_table_name(path: str | Path) -> None:
-    """See to it that a table can be written, before it is made."""
-    if Path(path).suffix not in (".parquet", ".csv"):
-        raise ValueError(f"--out needs to end in .parquet or .csv (got '{path}')")

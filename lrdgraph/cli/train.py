@@ -10,11 +10,13 @@ from pathlib import Path
 import torch
 from torch_geometric.data import HeteroData
 
+from lrdgraph.cli.checks import check_folder
 from lrdgraph.cli.discover import discovered
 from lrdgraph.cli.evaluate import measure
-from lrdgraph.cli.settings import Settings, read_settings
+from lrdgraph.cli.options import settle_discovery
+from lrdgraph.cli.settings import Settings, open_model
 from lrdgraph.cli.shop import make_encoder, prepare, read_shop, tell_shop
-from lrdgraph.cli.telling import print_metrics, say
+from lrdgraph.cli.telling import print_metrics, print_table, say
 from lrdgraph.describe import describe, overview
 from lrdgraph.graph import LatentRelationGraph
 from lrdgraph.models import LRDRec
@@ -27,12 +29,14 @@ def run(args: Namespace) -> None:
     """Train, evaluate, describe and keep a model.
 
     Raises:
-        ValueError: If trends are asked for in a large catalogue.
+        ValueError: If options do not go together, or if nobody bought enough.
     """
-    if args.large and args.trends:
-        raise ValueError("--trends need all items in each step, which --large spares")
-    earlier = args.continue_from and LRDRec.from_pretrained(args.continue_from)
-    known = read_settings(args.continue_from) if earlier else Settings()
+    settle_discovery(args, args.continue_from)
+    check_folder(args.out)
+    earlier, known = None, Settings()
+    if args.continue_from:
+        earlier, known = open_model(args.continue_from)
+    _check_trends(args, earlier)
     settings = known.given(args)
     data = read_shop(args, settings)
     sentence = f"{tell_shop(data)}, from {_names(args)}."
@@ -42,7 +46,7 @@ def run(args: Namespace) -> None:
         trends = earlier.trend is not None
         how = (args.neighbours, args.large, trends, earlier.graph)
         data = prepare(data, encoder, *how)
-        model = _go_on(earlier, data)
+        model = _go_on(args, earlier, data)
     else:
         data = prepare(data, encoder, args.neighbours, args.large, args.trends)
         model = _begin(args, data)
@@ -54,6 +58,17 @@ def run(args: Namespace) -> None:
     shutil.rmtree(Path(args.out) / _CHECKPOINTS)
     print_metrics(metrics)
     print(f"\nThe model is in {args.out}")
+
+
+def _check_trends(args: Namespace, earlier: LRDRec | None) -> None:
+    """Whether what is known of trends goes with the other options."""
+    if args.trends and earlier:
+        raise ValueError(
+            "--trends need a new model: --continue-from keeps what "
+            f"'{args.continue_from}' knows of them"
+        )
+    if args.large and (args.trends or (earlier and earlier.trend is not None)):
+        raise ValueError("--trends need all items in each step, which --large spares")
 
 
 def _names(args: Namespace) -> str:
@@ -77,9 +92,11 @@ def _begin(args: Namespace, data: HeteroData) -> LRDRec:
     return LRDRec(graph, num_negatives=negatives, trend=data["item"].get("trend"))
 
 
-def _go_on(earlier: LRDRec, data: HeteroData) -> LRDRec:
+def _go_on(args: Namespace, earlier: LRDRec, data: HeteroData) -> LRDRec:
     """The earlier model over the new data."""
     old = earlier.graph
+    if args.large and not earlier.num_negatives:
+        earlier.arguments["num_negatives"] = _NEGATIVES  # of the model over new data
     graph = LatentRelationGraph(data, old.num_latent, old.state_channels, old.objective)
     return earlier.over(graph, trend=data["item"].get("trend"))
 
@@ -115,6 +132,7 @@ def _name_relations(graph: LatentRelationGraph, data: HeteroData) -> None:
         descriptions = describe(graph, data)
         found = {one.relation: one.name for one in descriptions}
         graph.relation_names = found | graph.relation_names
-        table = overview(descriptions).round(3)
+        table = overview(descriptions)
         table["name"] = [graph.relation_names[name] for name in table.index]
-        print(f"{table.to_string(na_rep='-')}\n")
+        print_table(table)
+        print()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os.path import abspath, basename
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader
@@ -33,7 +34,7 @@ def model_card(
 
     environment = Environment(loader=PackageLoader("lrdgraph.pretrained", ""))
     return environment.get_template("card.md").render(
-        title=name.rsplit("/", 1)[-1],
+        title=basename(abspath(name)),  # a folder may be '.' or end in '/'
         name=name,
         graph=model.graph,
         version=__version__,

@@ -14,6 +14,9 @@ from lrdgraph.pretrained.folder import CARD, CONFIG, ITEMS, WEIGHTS, save
 if TYPE_CHECKING:
     from lrdgraph.models import LRDRec
 
+SETTINGS = "lrdgraph.json"
+"""Where the command line remembers what else belongs to a model."""
+
 
 def fetch(name: str | Path, revision: str | None = None) -> Path:
     """The folder of a model: the given one, or the hub's, downloaded once.
@@ -29,7 +32,7 @@ def fetch(name: str | Path, revision: str | None = None) -> Path:
     if Path(name).is_dir():
         return Path(name)
     try:
-        files = [CONFIG, WEIGHTS, ITEMS, CARD]
+        files = [CONFIG, WEIGHTS, ITEMS, CARD, SETTINGS]
         return Path(
             snapshot_download(str(name), revision=revision, allow_patterns=files)
         )

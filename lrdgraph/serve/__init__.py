@@ -25,6 +25,7 @@ from lrdgraph.models import LRDRec
 __all__ = ["make_app", "serve"]
 
 _CONNECTIONS = 512  # at a time, which bounds the memory that bodies may take
+_MAX_PORT = 65535
 _GRACE = 15  # seconds for requests to end after the signal to stop
 
 
@@ -41,8 +42,11 @@ def serve(model_folder: str | Path, host: str = "127.0.0.1", port: int = 8000) -
 
     Raises:
         FileNotFoundError: If there is no such model.
-        ValueError: If it cannot be read, or needs to know when items were bought.
+        ValueError: If it cannot be read, or needs to know when items were bought, or if
+            there is no such port.
     """
+    if not 0 <= port <= _MAX_PORT:
+        raise ValueError(f"'port' needs to be from 0 to {_MAX_PORT} (got {port})")
     # Shapes are hardly ever those of an earlier request. oneDNN would keep a kernel for
     # each, 1024 of them, and memory would grow for thousands of requests.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")

@@ -10,10 +10,10 @@ import random
 import time
 from email.message import Message
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException
+from http.client import HTTPException, InvalidURL
 from typing import Any
 from urllib.error import HTTPError
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 MAX_WAIT = 60.0
@@ -90,6 +90,8 @@ def _send(request: Request, api_key: str, timeout: float) -> Any:
     except HTTPError as error:
         with error:
             raise _refusal(request.full_url, error, api_key) from None
+    except InvalidURL as error:  # no other try will be any better
+        raise EndpointError(f"{request.full_url} is no address: {error}") from None
     except (OSError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise _PassingError(f"no answer ({type(error).__name__}: {reason})") from None
@@ -158,7 +160,21 @@ def checked_url(base_url: str, owner: str) -> str:
             f"'base_url' needs to come without a user, '?' or '#' in {owner!r}; "
             f"a key belongs into 'api_key'"
         )
+    if _is_port_wrong(parts):
+        raise ValueError(
+            f"'base_url' needs a number from 0 to 65535 as its port in {owner!r} (got "
+            f"{base_url!r})"
+        )
     return base_url.rstrip("/")
+
+
+def _is_port_wrong(parts: SplitResult) -> bool:
+    """Whether the port is none that there is; ``urlsplit`` looks when it is asked."""
+    try:
+        parts.port  # noqa: B018
+    except ValueError:
+        return True
+    return False
 
 
 def checked_key(api_key: str | None, owner: str) -> str:

@@ -4,6 +4,7 @@ import json
 import re
 import runpy
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import networkx
@@ -89,6 +90,20 @@ def test_discover_writes_edges_descriptions_and_a_page(
     assert not (out / "edges.gexf").exists()
 
 
+@pytest.mark.parametrize("name", ["latent_4", "same_brand", "nonsense"])
+def test_relations_that_will_not_be_there_are_told_before_the_work(
+    name, tables, quickly, tmp_path, run, monkeypatch
+):
+    monkeypatch.setattr("lrdgraph.cli.discover.prepare", None)
+    only = ["--only", "text_knn", "transition", "same_category", "latent_3", name]
+    code, _, err = run(
+        *("discover", *tables, "--shared-columns", "category", "--out", tmp_path),
+        *(*quickly[:-2], *only),
+    )
+    assert code == 2
+    assert err.endswith(f"'latent_1', 'latent_2', 'latent_3'] (got {name!r})\n")
+
+
 def test_added_items_are_recommended_after_and_kept(model, folder, tmp_path, run):
     new = tmp_path / "new.csv"
     title = pd.read_csv(folder / "items.csv").title[0]
@@ -109,15 +124,41 @@ def test_added_items_are_recommended_after_and_kept(model, folder, tmp_path, run
     assert "got none among 2 with a text" in err
 
 
+def test_columns_of_new_items_are_not_those_that_a_model_remembers(
+    model, folder, tables, tmp_path, run
+):
+    new = tmp_path / "new.csv"
+    new.write_text("SKU,name\nN1,Thing\n")
+    columns = ["--item-column", "SKU", "--text-columns", "name"]
+    argv = ["add", model, "--items", new, "--out", tmp_path / "m", *columns]
+    assert run(*argv, "--vectors", folder / "vectors").code == 0
+    settings, before = read_settings(tmp_path / "m"), read_settings(model)
+    assert settings == replace(before, data=settings.data)
+    asked = ["recommend", tmp_path / "m", *tables[:2], "--user", "U000001"]
+    assert run(*asked).code == 0
+
+
+def test_rows_that_are_not_added_are_told(model, folder, tmp_path, run):
+    new = tmp_path / "new.csv"
+    new.write_text("item_id,title\nN1,Thing\nN2,\nN1,Thing again\nN3,\n")
+    argv = ["add", model, "--items", new, "--out", tmp_path / "m"]
+    _, out, err = run(*argv, "--vectors", folder / "vectors")
+    assert out.startswith("193 items, 1 of them new")
+    assert "left out 2 rows without a text, the first being 'N2'" in err
+    assert "left out 1 rows that repeat an id, the first being 'N1'" in err
+
+
 def test_export_writes_what_is_sure_enough(model, tmp_path, run):
     out = tmp_path / "edges.tsv"
     only = ["--only", "latent_1", "latent_2", "--min-prob", 0.6, "--top-k", 2]
-    assert run("export", model, out, *only).code == 0
+    code, printed, _ = run("export", model, out, *only)
+    assert code == 0
     table = pd.read_csv(out, sep="\t")
     expected = LRDRec.from_pretrained(model).graph.to_frame(
         0.6, ["latent_1", "latent_2"], top_k=2
     )
     assert len(table) == len(expected) > 0
+    assert printed == f"{len(table)} edges of 192 items are in {out}\n"
     assert (table["tail"] == expected["tail"]).all()
 
 
@@ -125,7 +166,6 @@ def test_export_writes_what_is_sure_enough(model, tmp_path, run):
     ("argv", "said"),
     [
         (["a.dot"], "needs to end in one of"),
-        (["a.gexf", "--min-prob", "2"], "'min_prob' needs to be from 0 to 1"),
         (["a.gexf", "--only", "latent_9"], "got 'latent_9'"),
     ],
 )
@@ -169,6 +209,11 @@ QUICKLY = {
 """What a test adds to commands of the page, to take seconds."""
 
 
+def quickly_for(argv: list[str]) -> list[str]:
+    """What to add to a command; nothing is discovered where a model goes on."""
+    return ["--epochs", "1"] if "--continue-from" in argv else QUICKLY.get(argv[0], [])
+
+
 def commands_of(page: str) -> list[list[str]]:
     """What stands behind ``lrdgraph`` in the blocks of a page."""
     text = (ROOT / "docs" / page).read_text()
@@ -188,7 +233,7 @@ def test_commands_of_the_page_can_be_run(folder, tmp_path, run, monkeypatch):
     brand = pd.read_csv("items.csv").brand[0]
     for argv in commands:
         argv = [f"brand={brand}" if one == "brand=Harrex" else one for one in argv]
-        code, _, err = run(*argv, *QUICKLY.get(argv[0], []))
+        code, _, err = run(*argv, *quickly_for(argv))
         assert code == 0, f"{argv}: {err}"
 
 
@@ -201,7 +246,7 @@ def test_exports_of_a_shop_system_become_recommendations(tmp_path, run, monkeypa
     first = pd.read_csv("orders_export.csv")["Email"][0]
     for argv in commands_of("exports.md"):
         argv = [first if one == "anna519@example.org" else one for one in argv]
-        code, _, err = run(*argv, *QUICKLY.get(argv[0], []))
+        code, _, err = run(*argv, *quickly_for(argv))
         assert code == 0, f"{argv}: {err}"
     table = pd.read_csv("recs.csv").merge(
         pd.read_csv("products_export.csv"), left_on="item", right_on="Variant SKU"

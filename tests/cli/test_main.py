@@ -16,6 +16,7 @@ from lrdgraph.cli import main, parser, texts
 from lrdgraph.convert.save import WRITERS
 
 ROOT = Path(__file__).resolve().parents[2]
+SHOP = ["train", "--interactions", "f", "--items", "f", "--out"]
 
 
 def process(*argv: str) -> subprocess.CompletedProcess[str]:
@@ -69,6 +70,15 @@ def test_every_command_has_help_with_examples_that_can_be_parsed(command, capsys
     assert import_module(f"lrdgraph.cli.{command}").run
 
 
+@pytest.mark.parametrize("command", ["discover", "train"])
+def test_help_tells_what_discovery_does_by_default(command, capsys):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    for default in ("8", "marginal", "2000"):
+        assert f"(default: {default})" in told
+
+
 def test_formats_are_those_of_the_library():
     assert {f".{name}" for name in parser.FORMATS} == set(WRITERS)
 
@@ -81,6 +91,9 @@ def test_formats_are_those_of_the_library():
         (["train", "--items", "items.csv", "--out", "m"], "--interactions"),
         (["recommend", "m", "-k", "0"], "needs to be a positive integer (got '0')"),
         (["recommend", "m", "--what"], "--what"),
+        (["export", "m", "f.nt", "--min-prob", "2"], "from 0 to 1 (got '2')"),
+        (["export", "m", "f.nt", "--min-prob", "nan"], "from 0 to 1 (got 'nan')"),
+        (["discover", "--num-latent", "-1"], "an integer from 0 (got '-1')"),
         (["discover", "--format", "dot"], "'dot'"),
     ],
 )
@@ -103,13 +116,25 @@ def test_wrong_options_are_told_in_a_line(argv, said, capsys):
         (["recommend", "m", "--user", "u1"], "--user needs --interactions"),
         (["recommend", "m", "--interactions", "f"], "needs --user ID"),
         (["recommend", "m", "--where", "a=b"], "--where needs --items"),
-        (["recommend", "m", "--interactions", "f", "--out", "a.xls"], ".parquet or"),
+        (["recommend", "m", "--interactions", "f", "--out", "a.xls"], "'.parquet', '"),
         (["embed", __file__, "--encoder", "hash"], "ends in one of"),
+        (["embed", "f", "--out", f"{__file__}/in"], f"(got the file '{__file__}')"),
+        (["export", "m", "a.dot"], "'a.dot' needs to end in one of ['.gexf'"),
+        (["export", "m", f"{__file__}/a.nt"], "needs to be a folder (got the file"),
+        (["report", "m", "tests"], "'tests' needs to be a file (got a folder)"),
+        (["add", "m", "--items", "f", "--out", __file__], "(got the file"),
+        ([*SHOP, __file__], f"(got the file '{__file__}')"),
+        (["discover", *SHOP[1:], __file__], f"(got the file '{__file__}')"),
+        (
+            ["discover", *SHOP[1:], "r", "--num-latent", "0"],
+            "be positive in 'discover'",
+        ),
         (["report", "m", "a.html", "--user", "u1"], "--user needs --interactions"),
     ],
 )
 def test_wrong_files_are_told_in_a_line(argv, said, run, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.chdir(ROOT)
     code, out, err = run(*argv)
     assert code == 2
     assert out == ""
@@ -166,6 +191,14 @@ def test_serving_without_its_extra_is_told(without_server, run):
     code, _, err = run("serve", "m")
     assert code == 2
     assert "pip install lrdgraph[serve]" in err
+
+
+def test_serving_on_no_port_is_told(run):
+    pytest.importorskip("uvicorn")
+    pytest.importorskip("fastapi")
+    code, _, err = run("serve", "m", "--port", 99999)
+    assert code == 2
+    assert "'port' needs to be from 0 to 65535 (got 99999)" in err
 
 
 def test_serving_is_asked_with_host_and_port(run, monkeypatch):

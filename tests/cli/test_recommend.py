@@ -1,5 +1,6 @@
 """Recommending from files, to files."""
 
+import gzip
 import re
 
 import pandas as pd
@@ -82,6 +83,30 @@ def test_only_what_is_in_stock(model, tmp_path, run):
     table = tmp_path / "stock.csv"
     table.write_text("item_id,left\nP000007,3\n")
     assert ranked(run("recommend", model, "--among", table).out) == ["P000007"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("bom.txt", "\ufeffP000004\r\nP000009\r\n".encode()),
+        ("stock.csv.txt", b"P000004\nP000009"),
+        ("stock.json.old", b"P000004\nP000009"),
+        ("stock.txt.gz", gzip.compress(b"P000004\n P000009 \n \n")),
+        ("stock.v2.csv.gz", gzip.compress(b"item_id\nP000004\nP000009\n")),
+    ],
+)
+def test_what_is_in_stock_may_be_told_in_any_file(name, content, model, tmp_path, run):
+    (tmp_path / name).write_bytes(content)
+    code, out, err = run("recommend", model, "--among", tmp_path / name)
+    assert (code, err) == (0, "")
+    assert set(ranked(out)) == {"P000004", "P000009"}
+
+
+def test_a_file_of_another_encoding_is_named(model, tmp_path, run):
+    (tmp_path / "latin.txt").write_bytes("Büro\n".encode("latin-1"))
+    code, _, err = run("recommend", model, "--among", tmp_path / "latin.txt")
+    assert code == 2
+    assert f"'{tmp_path / 'latin.txt'}' cannot be read" in err
 
 
 def test_only_of_a_category(model, folder, run):

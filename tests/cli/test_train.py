@@ -1,7 +1,9 @@
 """Training from files: kept, resumed, continued."""
 
 import json
+import re
 import signal
+from argparse import Namespace
 
 import pandas as pd
 import pytest
@@ -46,6 +48,18 @@ def test_evaluation_finds_the_metrics_of_training(model, tables, run):
     assert json.loads(out) == pytest.approx(read_settings(model).metrics, abs=1e-6)
     code, out, _ = run("evaluate", model, *tables[:2])
     assert out.splitlines()[0].split() == METRICS + SHOWN
+
+
+def test_what_is_rare_was_decided_by_training(model, tables, tmp_path, run):
+    """In a table of few users everything would be, and popular items little bought."""
+    table = pd.read_csv(tables[1])
+    few = table[table.user_id.isin(table.user_id.unique()[:20])]
+    few.to_csv(tmp_path / "few.csv", index=False)
+    _, out, _ = run("evaluate", model, "--interactions", tmp_path / "few.csv", "--json")
+    found, trained = json.loads(out), read_settings(model).metrics
+    assert any(name.startswith("test/head") for name in found)
+    name = "test, popularity/popularity@10"
+    assert found[name] == pytest.approx(trained[name], rel=0.05)
 
 
 def test_interrupted_training_goes_on_as_if_it_had_not_been(
@@ -99,6 +113,31 @@ def test_goes_on_with_a_model_on_newer_tables(model, folder, quickly, tmp_path, 
     assert newer.graph.encoder == old.graph.encoder
     assert read_settings(tmp_path / "newer").encoder == "hash"
     assert "latent_3" in out
+
+
+@pytest.mark.parametrize(
+    "given", ["--trends", "--num-latent 8", "--objective marginal", "--steps 2000"]
+)
+def test_what_would_change_relations_is_refused_to_go_on_with(
+    given, model, tables, tmp_path, run
+):
+    argv = ["train", *tables, "--continue-from", model, "--out", tmp_path / "m"]
+    code, _, err = run(*argv, *given.split())
+    assert code == 2
+    assert re.search(rf"{given.split()[0]} needs? a new model: --continue-from", err)
+    assert not (tmp_path / "m").exists()
+
+
+def test_goes_on_with_a_sample_of_the_items(
+    model, folder, tables, tmp_path, run, monkeypatch
+):
+    monkeypatch.setattr("lrdgraph.cli.train._NEGATIVES", 64)
+    code, *_ = run(
+        *("train", *tables, "--continue-from", model, "--out", tmp_path / "m"),
+        *("--large", "--epochs", "1", "--vectors", folder / "vectors"),
+    )
+    assert code == 0
+    assert LRDRec.from_pretrained(tmp_path / "m").num_negatives == 64
 
 
 def test_another_text_model_is_refused_to_go_on_with(
@@ -162,6 +201,16 @@ def test_own_columns_are_remembered(folder, quickly, tmp_path, run):
     assert "no item of the model is left" in shown.err  # it knew where the ids are
 
 
+@pytest.mark.parametrize("column", ["title", "item", "text"])
+def test_items_may_have_a_column_of_any_name(column, model, tables, tmp_path, run):
+    table = pd.read_csv(tables[1]).rename(columns={"item_id": column})
+    table.to_csv(tmp_path / "purchases.csv", index=False)
+    asked = ["--interactions", tmp_path / "purchases.csv", "--item-column", column]
+    code, out, err = run("evaluate", model, *asked, "--json")
+    assert code == 0, err
+    assert json.loads(out) == pytest.approx(read_settings(model).metrics, abs=1e-6)
+
+
 def test_settings_that_are_none_are_refused(tmp_path):
     (tmp_path / "lrdgraph.json").write_text('{"text_columns": 5}')
     with pytest.raises(ValueError, match="'text_columns' needs to be a list"):
@@ -169,6 +218,29 @@ def test_settings_that_are_none_are_refused(tmp_path):
     (tmp_path / "lrdgraph.json").write_text("[")
     with pytest.raises(ValueError, match="needs to be an object in JSON"):
         read_settings(tmp_path)
+
+
+def test_where_the_text_model_is_is_remembered_whole(tmp_path, monkeypatch):
+    (tmp_path / "mini").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for given, kept in (
+        ("mini", str(tmp_path / "mini")),
+        ("./mini", str(tmp_path / "mini")),
+        ("mini.gguf", str(tmp_path / "mini.gguf")),
+        ("shop/mini", "shop/mini"),
+        ("", ""),
+    ):
+        assert Settings().given(Namespace(encoder=given)).encoder == kept
+    served = Settings(endpoint="http://localhost:1/v1")
+    assert served.given(Namespace(encoder="mini")).encoder == "mini"
+
+
+def test_how_a_server_pools_cannot_be_told():
+    url = "http://localhost:1/v1"
+    with pytest.raises(ValueError, match=f"--pooling needs a model .*{url}"):
+        Settings().given(Namespace(endpoint=url, pooling="cls"))
+    with pytest.raises(ValueError, match="--pooling needs a model on this machine"):
+        Settings(endpoint=url).given(Namespace(pooling="mean"))
 
 
 def test_missing_text_model_is_told_with_the_way_out(monkeypatch):

@@ -8,6 +8,7 @@ import torch
 from huggingface_hub import constants
 
 from lrdgraph import LatentRelationGraph
+from lrdgraph.cli.settings import Settings, open_model
 from lrdgraph.models import LRDRec
 from lrdgraph.pretrained import hub
 from lrdgraph.testing import make_shop
@@ -39,6 +40,24 @@ def test_a_model_that_was_downloaded_needs_no_network(model, offline):
     found = LRDRec.from_pretrained("shop/pens")
     assert found.recommend(["i0"]) == model.recommend(["i0"])
     assert LRDRec.from_pretrained("shop/pens", COMMIT).num_items == 5
+
+
+def test_what_the_command_line_remembers_is_downloaded_too(
+    model, monkeypatch, tmp_path
+):
+    """Columns and text model come along with the model that needs them."""
+    asked = {}
+
+    def download(name: str, revision: str | None, allow_patterns: list[str]) -> str:
+        asked[name] = allow_patterns
+        return str(tmp_path)
+
+    monkeypatch.setattr(hub, "snapshot_download", download)
+    model.save_pretrained(tmp_path)
+    Settings(encoder="mini", item_column="SKU").write(tmp_path)
+    _, settings = open_model("shop/pens")
+    assert {file.name for file in tmp_path.iterdir()} == set(asked["shop/pens"])
+    assert (settings.encoder, settings.item_column) == ("mini", "SKU")
 
 
 @pytest.mark.parametrize("name", ["shop/pens", "no/such/folder", "nothing here"])

@@ -73,6 +73,13 @@ def test_a_process_serves_and_stops_when_asked(server, port, model, ids) -> None
     assert "Traceback" not in noted
 
 
+@pytest.mark.parametrize("port", ["65536", "99999", "-1"])
+def test_there_is_no_such_port(port, kept, capsys) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([str(kept), "--port", port])
+    assert f"needs to be from 0 to 65535 (got {port})" in capsys.readouterr().err
+
+
 def test_a_folder_without_a_model(tmp_path, capsys) -> None:
     with pytest.raises(SystemExit, match="2"):
         main([str(tmp_path)])

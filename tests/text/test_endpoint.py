@@ -165,6 +165,12 @@ def test_a_server_out_of_reach() -> None:
         EndpointEncoder(url, "ada", max_retries=0)(["a"])
 
 
+def test_what_is_no_address_is_tried_once(waits: list[float]) -> None:
+    with pytest.raises(EndpointError, match="http://127.0.0.1:9/v 1/.* is no address"):
+        EndpointEncoder("http://127.0.0.1:9/v 1", "ada")(["a"])
+    assert waits == []
+
+
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
@@ -252,6 +258,9 @@ def test_an_echoed_key_is_masked_in_unusable_answers(server: Server) -> None:
     [
         ({"base_url": "localhost:8000/v1"}, "'base_url' needs to start with http://"),
         ({"base_url": "https://me:pass@host/v1"}, "'base_url' needs to come without"),
+        ({"base_url": "http://host:abc/v1"}, "a number from 0 to 65535 as its port"),
+        ({"base_url": "http://host:65536/v1"}, "0 to 65535 .* 'EndpointEncoder'"),
+        ({"base_url": "https://me:pass@host:abc/v1"}, "needs to come without"),
         ({"batch_size": 0}, "'batch_size' needs to be at least 1 .*got 0"),
         ({"max_retries": -1}, "'max_retries' needs to be at least 0 .*got -1"),
         ({"api_key": "two\nlines"}, "'api_key' needs to be printable ASCII"),
