@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from lrdgraph.datasets.files import atomic_write
 from lrdgraph.evaluating import evaluating
 from lrdgraph.models import LRDRec
+from lrdgraph.models.item_index import popularity
 
 
 class Scoring(nn.Module):
@@ -26,12 +27,17 @@ class Scoring(nn.Module):
     edges as the item with the most of them has, where those beyond its own add zero:
     shapes then depend on nothing but the number of histories.
 
+    A history of padding alone, that of a new user, is answered as
+    :func:`~lrdgraph.models.recommending.recommend` does: by what others have bought.
+
     Args:
         model: The trained model.
-        k: Number of items to give, without those of the history; None gives the scores
-            of all.
+        k: Number of items to give, without those of the history (which come last and
+            have the score minus infinity where fewer others are left); None gives the
+            scores of all.
     """
 
+    bought: Tensor | None
     states: Tensor
     bias: Tensor
     added: Tensor
@@ -57,6 +63,7 @@ class Scoring(nn.Module):
         }
         for name, table in tables.items():
             self.register_buffer(name, table)
+        self.register_buffer("bought", popularity(model))
 
     def forward(self, history: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """Score the whole catalogue after each history.
@@ -80,6 +87,8 @@ class Scoring(nn.Module):
         distance = torch.arange(length - 1, -1, -1, device=history.device)
         value = self.added[edge, distance.unsqueeze(-1)]
         scores = scores.scatter_add(1, self.target[edge].flatten(1), value.flatten(1))
+        if self.bought is not None:
+            scores = scores.where(mask.any(dim=1, keepdim=True), self.bought)
         if self.k is None:
             return scores
         unseen = F.pad(scores, (0, 1)).scatter(1, history, -torch.inf)[:, :-1]
@@ -91,8 +100,9 @@ def export_scoring(model: LRDRec, path: str | Path, k: int | None = None) -> Non
     """Write the scoring as a program: histories in, scores of the catalogue out.
 
     Its input ``history [B, L]`` holds item indices, padded on the left with ``N``, for
-    any ``B >= 1``, where ``L`` is the ``max_length`` of the model. The external ids, in
-    the order of the indices, go with it. The end of the name decides on the format:
+    any ``B >= 1``, where ``L`` is the ``max_length`` of the model. One of padding alone
+    is a new user's: items are ranked as by ``model.recommend([])``. The external ids,
+    in the order of the indices, go with it. The end of the name decides on the format:
 
     =========  =======================================================================
     ``.pt2``   ``torch.export.load(path).module()`` runs it; the ids are JSON in the
@@ -104,7 +114,9 @@ def export_scoring(model: LRDRec, path: str | Path, k: int | None = None) -> Non
         model: The model; what is known *now* of trends is part of the program.
         path: Name of the file, which is written as a whole or not at all.
         k: Number of items to give, best first, without those of the history, as scores
-            and indices ``[B, k]``; None gives the scores of all, ``[B, N]``.
+            and indices ``[B, k]``; None gives the scores of all, ``[B, N]``. Where
+            fewer than ``k`` items are left, those of the history fill up the end, with
+            the score minus infinity: drop what is not finite.
 
     Raises:
         ValueError: If the name has another end, if ``k`` is not between 1 and ``N``, or

@@ -75,7 +75,7 @@ def earlier_run(folder: Path, run: dict[str, str]) -> dict[str, Any] | None:
     """The last checkpoint of the run in the folder, if there is one.
 
     Raises:
-        ValueError: If the folder holds another run.
+        ValueError: If the folder holds another run, or a checkpoint that is damaged.
     """
     if not (folder / "last.ckpt").exists():
         return None
@@ -93,9 +93,23 @@ def earlier_run(folder: Path, run: dict[str, str]) -> dict[str, Any] | None:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint whose tensors are read when they are used; nothing is unpickled."""
-    checkpoint: dict[str, Any] = torch.load(path, "cpu", weights_only=True, mmap=True)
-    return checkpoint
+    """A checkpoint whose tensors are read when they are used; nothing is unpickled.
+
+    Raises:
+        OSError: If there is no such file, or none that may be read.
+        ValueError: If it is cut off, or something else.
+    """
+    try:
+        checkpoint = torch.load(path, "cpu", weights_only=True, mmap=True)
+        return dict(checkpoint)
+    except (FileNotFoundError, PermissionError):
+        raise
+    except Exception as error:  # whatever a file makes PyTorch and the system say
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(
+            f"'{path}' needs to be a whole checkpoint (got: {said:.100}): remove the "
+            f"checkpoints in '{path.parent}' to train anew"
+        ) from error
 
 
 def constants(task: LightningModule) -> dict[str, Tensor]:

@@ -278,7 +278,8 @@ def fit(trainer: Trainer, task: NextItem, datamodule: SequenceDataModule) -> Non
     Raises:
         ValueError: If the folder holds another run: of another model, of the same
             model with other arguments, on other data or batches, of another precision;
-            if nothing is validated; or if the trainer is not from :func:`make_trainer`.
+            if its checkpoints are damaged; if nothing is validated; or if the trainer
+            is not from :func:`make_trainer`.
     """
     stopping, best = trainer.early_stopping_callback, trainer.checkpoint_callback
     if not (isinstance(stopping, Patience) and isinstance(best, ModelCheckpoint)):

@@ -244,18 +244,22 @@ def _draw_legend(
         note = f"no relation has a probability of {min_prob:g} or more"
         ax.text(0, -0.8, note, ha="center", color=_INK, fontsize=size)
         return
-    for name, (color, line) in style.items():
-        ax.plot([], [], color=color, linestyle=line, linewidth=2.5, label=name)
-    ax.legend(
-        title=f"probability ≥ {min_prob:g}",
-        loc="upper center",
-        bbox_to_anchor=(0.5, 0),
-        ncols=5,
-        handlelength=3,
-        fontsize=size,
-        title_fontsize=size,
-        frameon=False,
-    )
+    handles = {
+        name: ax.plot([], [], color=color, linestyle=line, linewidth=2.5)[0]
+        for name, (color, line) in style.items()
+    }
+    sizes = {"handlelength": 3, "fontsize": size, "title_fontsize": size}
+    title = f"probability ≥ {min_prob:g}"
+    _add_legend(ax, handles, 0, ncols=5, title=title, **sizes)
+
+
+def _add_legend(ax: Axes, handles: dict[str, Any], y: float, **options: Any) -> None:
+    """A legend that has names as they are, with a dollar or an underscore in front."""
+    options |= {"loc": "upper center", "bbox_to_anchor": (0.5, y), "frameon": False}
+    places = [str(place) for place in range(len(handles))]
+    legend = ax.legend([*handles.values()], places, **options)
+    for text, name in zip(legend.get_texts(), handles, strict=True):
+        text.set(text=name, parse_math=False)
 
 
 @torch.no_grad()
@@ -271,14 +275,16 @@ def _draw_known(
 ) -> Tensor:
     """Bars divided by the known relation; the number of pairs in each bar."""
     total = torch.zeros(len(names), dtype=torch.long)
+    handles = {}
     for kind, name in enumerate(gold.gold_relations):
         pairs = gold.gold_edge_index[:, gold.gold_edge_type == kind]
         count = _assign(graph, pairs.to(graph.x.device)).cpu()
         color, hatch = PALETTE[kind % len(PALETTE)], "//" * (kind // len(PALETTE))
         bars: dict[str, Any] = {"color": color, "hatch": hatch, "edgecolor": "white"}
-        ax.barh(names, count.tolist(), left=total.tolist(), label=name, **bars)
+        left = total.tolist()
+        handles[name] = ax.barh(names, count.tolist(), left=left, **bars)
         total = total + count
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=4, frameon=False)
+    _add_legend(ax, handles, -0.15, ncols=4)
     return total
 
 

@@ -106,6 +106,45 @@ def test_a_program_gives_the_best_items(model, histories, tmp_path) -> None:
     assert [ids[i] for i in items] == [r.item for r in model.recommend(bought, 5)]
 
 
+@pytest.fixture(scope="module")
+def plain(model) -> LRDRec:
+    """A model that knows of no trends."""
+    return LRDRec(model.graph, max_length=8).eval()
+
+
+@pytest.mark.parametrize("trends", [False, True])
+def test_a_new_user_gets_what_the_model_recommends(
+    model, plain, trends, tmp_path
+) -> None:
+    asked = model if trends else plain
+    path = tmp_path / "best.pt2"
+    export_scoring(asked, path, k=asked.num_items)
+    history = torch.full((2, 8), asked.num_items)
+    history[1, -1] = 3
+    scores, items = torch.export.load(path).module()(history)
+    for row, known in enumerate(([], asked.graph.ids[3:4])):
+        found = zip(items[row].tolist(), scores[row].tolist(), strict=True)
+        got = {asked.graph.ids[i]: score for i, score in found if score > -torch.inf}
+        expected = asked.recommend(known, k=asked.num_items)
+        assert len(got) == asked.num_items - row
+        assert got == pytest.approx({r.item: r.score for r in expected}, abs=1e-4)
+        assert scores[row].diff().max() <= 0  # what is not finite comes last
+
+
+@pytest.mark.slow
+def test_onnx_knows_new_users(plain, tmp_path) -> None:
+    pytest.importorskip("onnxscript", reason="the extra 'onnx' is not installed")
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    export_scoring(plain, tmp_path / "scoring.onnx")
+    session = runtime.InferenceSession(str(tmp_path / "scoring.onnx"))
+    history = torch.full((2, 8), plain.num_items)
+    history[1, -1] = 3
+    (scores,) = session.run(["scores"], {"history": history.numpy()})
+    with torch.no_grad():
+        expected = torch.stack([plain.graph.popularity.log1p(), plain(history)[1]])
+    torch.testing.assert_close(torch.tensor(scores), expected, rtol=0, atol=1e-4)
+
+
 @pytest.mark.slow
 def test_onnx_gives_the_best_items(model, histories, tmp_path) -> None:
     pytest.importorskip("onnxscript", reason="the extra 'onnx' is not installed")
@@ -129,7 +168,8 @@ def test_other_encoders(model, histories, tmp_path, name) -> None:
     program = torch.export.load(tmp_path / "scoring.pt2").module()
     for history in histories:
         with torch.no_grad():
-            expected = other(history)
+            expected, new = other(history), (history == other.num_items).all(dim=1)
+            expected[new] = other.graph.popularity.log1p()
             torch.testing.assert_close(program(history), expected, rtol=0, atol=1e-4)
 
 

@@ -1,5 +1,8 @@
 """With which runs a folder's training goes on, and with which it does not."""
 
+import pickle
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ from pytorch_lightning import seed_everything
 
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.models import SASRec
+from lrdgraph.resuming import read_checkpoint
 from lrdgraph.tasks import NextItem, fit, make_trainer
 from lrdgraph.testing import make_shop, tiny_shop
 from lrdgraph.transforms import LeaveOneOut
@@ -76,6 +80,33 @@ def test_vectors_may_differ_in_their_last_bits(folder):
     other = X * (1 + 1e-7 * torch.randn(X.shape))
     assert not other.equal(X)
     assert train(folder, batches(), other).x.equal(other)
+
+
+@pytest.mark.parametrize("name", ["last", "best"])
+@pytest.mark.parametrize("size", [0, 10, 0.5, -1])
+def test_a_checkpoint_that_is_cut_off_is_named(folder, name, size, tmp_path):
+    shutil.copytree(folder, tmp_path / "run")
+    path = tmp_path / "run" / f"{name}.ckpt"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(size * len(whole)) if size == 0.5 else size])
+    message = (
+        rf"'{re.escape(str(path))}' needs to be a whole .* in '.*run' to train anew"
+    )
+    with pytest.raises(ValueError, match=message):
+        train(tmp_path / "run", batches())
+
+
+def test_what_is_no_checkpoint_is_named(tmp_path):
+    path = tmp_path / "last.ckpt"
+    for content in (b"text " * 99, pickle.dumps({"a": print})):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"last\.ckpt' needs to be a whole"):
+            read_checkpoint(path)
+    torch.save(torch.ones(3), path)
+    with pytest.raises(ValueError, match=r"last\.ckpt' needs to be a whole"):
+        read_checkpoint(path)
+    with pytest.raises(FileNotFoundError):
+        read_checkpoint(tmp_path / "none.ckpt")
 
 
 def test_nothing_to_validate_is_said_before_training(tmp_path):

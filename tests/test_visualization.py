@@ -111,6 +111,24 @@ def test_the_legend_tells_the_relations_apart(graph: LatentRelationGraph) -> Non
     assert [color.upper() for color, _ in latent] == PALETTE[:4]
 
 
+def test_relations_of_any_name_are_in_the_legend(graph: LatentRelationGraph) -> None:
+    names = [r"$\frac$", "_mine", "a_$b", "_"]
+    data = make_data()
+    for name in names:
+        edges = data["item", "also_bought", "item"].edge_index
+        data["item", name, "item"].edge_index = edges
+    ax = plot_neighborhood(LatentRelationGraph(data, 0), "B000", relations=names)
+    ax.figure.canvas.draw()
+    assert sorted(t.get_text() for t in ax.get_legend().get_texts()) == sorted(names)
+    gold = HeteroData()
+    gold.gold_edge_index = torch.randint(NUM_ITEMS, (2, 300))
+    gold.gold_edge_type = torch.arange(300) % len(names)
+    gold.gold_relations = names
+    ax = plot_relations(graph, gold)
+    ax.figure.canvas.draw()
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == names
+
+
 def test_only_the_wanted_relations_are_drawn(graph: LatentRelationGraph) -> None:
     ax = plot_neighborhood(graph, "B000", relations=["also_bought"])
     assert len(arrows(ax)) == 1

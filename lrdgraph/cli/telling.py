@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lrdgraph.cli.letters import printable, printable_lines, shortened
+from lrdgraph.cli.letters import printable, printable_lines
 from lrdgraph.datasets.files import atomic_write
+from lrdgraph.describe.description import shortened
 from lrdgraph.typing import TRANSITION, Reason, Recommendation
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def print_recommendations(
 
 
 def _called(graph: LatentRelationGraph, item: str) -> str:
-    title = shortened(graph.texts[graph.index(item)], WIDTH)
+    title = printable(shortened(graph.texts[graph.index(item)], WIDTH))
     return f"{printable(item)} {title}".rstrip()
 
 

@@ -26,7 +26,9 @@ def to_frame(
 
     Which edges go out, and what is raised, is that of
     :func:`~lrdgraph.convert.likely_edges`. The table can come back as ``relations`` of
-    :func:`~lrdgraph.datasets.from_tables`.
+    :func:`~lrdgraph.datasets.from_tables`, without those that are made anew there:
+    ``transition``, ``text_knn`` and ``same_<attribute>`` of one that is ``shared``.
+    Latent ones need names of their own if the new graph has some, too.
 
     Returns:
         The columns ``head``, ``relation``, ``tail`` (external ids) and ``probability``,

@@ -11,9 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
-from lrdgraph.datasets.cleaning import as_ids, as_seconds, clean_text, value_at
+from lrdgraph.datasets.cleaning import (
+    as_ids,
+    as_seconds,
+    clean_text,
+    value_at,
+    warn_of_lost,
+)
 from lrdgraph.datasets.shared import shared_value_pairs
-from lrdgraph.typing import NONE, TEST, TRAIN
+from lrdgraph.typing import NONE, TEST, TEXT_KNN, TRAIN, TRANSITION
 
 INTERACTS = ("user", "interacts", "item")
 """Edge type of the interactions."""
@@ -49,7 +55,8 @@ def assemble(
       it is an error: what is tested would have been trained on.
     * An item that only ``interactions`` names joins the end of the catalogue without
       text, with a warning; of an item described twice the first row is kept, with a
-      warning.
+      warning; so is an attribute that is no text, number, date or list of these left
+      unknown.
     * Relation rows that name an item outside the catalogue are dropped with a warning,
       self loops and repetitions without. A relation of which nothing is left stays,
       with no edges.
@@ -72,11 +79,12 @@ def assemble(
 
     Raises:
         ValueError: If a column or an id is missing, a time is no time, a relation is
-            called ``'none'``, an attribute ``'id'``, ``'x'``, ``'num_nodes'``,
-            ``'count'``, ``'trend'``, ``'encoder'``, ``'vector_steps'`` or anything with
-            an underscore in front, if an interaction stands in two parts of the split,
-            if there is no interaction at all, or if ``max_partners`` is below 1 where
-            attributes are ``shared``.
+            called ``'none'``, ``'transition'``, ``'text_knn'`` or ``same_<attribute>``
+            of one that is ``shared``, an attribute ``'id'``, ``'x'``,
+            ``'num_nodes'``, ``'count'``, ``'trend'``, ``'encoder'``,
+            ``'vector_steps'`` or anything with an underscore in front, if an
+            interaction stands in two parts of the split, if there is no interaction at
+            all, or if ``max_partners`` is below 1 where attributes are ``shared``.
     """
     _require_columns(interactions, "interactions", ("user", "item", "time"))
     _require_columns(items, "items", ("item", "text", *shared))
@@ -93,7 +101,7 @@ def assemble(
     for name in items.columns:
         data["item"]["id" if name == "item" else name] = items[name].tolist()
     _add_interactions(data, interactions, user, item, catalogue)
-    for name, edge_index in _observed(relations, catalogue):
+    for name, edge_index in _observed(relations, catalogue, shared):
         data["item", name, "item"].edge_index = to_edges(edge_index, len(items))
     for name in shared:
         pairs = _same_value(items[name], max_partners)
@@ -171,6 +179,7 @@ def _describe_items(items: pd.DataFrame, used: pd.Index) -> pd.DataFrame:
             stacklevel=3,
         )
     table = items.drop(columns="item").map(clean_text)
+    warn_of_lost(items, table)
     table.insert(0, "item", described.to_numpy())
     table = table[~repeated.to_numpy()]
     unknown = used[~used.isin(table["item"])]
@@ -251,15 +260,14 @@ def _given_split(interactions: pd.DataFrame) -> NDArray[np.int64]:
 
 
 def _observed(
-    relations: pd.DataFrame | None, catalogue: pd.Index
+    relations: pd.DataFrame | None, catalogue: pd.Index, shared: Sequence[str]
 ) -> Iterable[tuple[str, NDArray[np.int64]]]:
     """Each relation's name and its pairs ``[2, P]`` inside the catalogue."""
     if relations is None or len(relations) == 0:
         return
     _require_columns(relations, "relations", ("head", "relation", "tail"))
     relation = as_ids(relations["relation"], "relations")
-    if NONE in relation.categories:
-        raise ValueError(f"'relation' needs names other than {NONE!r}, which is taken")
+    _refuse_taken(relation.categories, shared)
     ends = [as_ids(relations[name], "relations") for name in ("head", "tail")]
     pairs = np.stack([catalogue.get_indexer(e.categories)[e.codes] for e in ends])
     known = np.all(pairs >= 0, axis=0)
@@ -272,6 +280,16 @@ def _observed(
         )
     for code, name in enumerate(relation.categories):
         yield name, pairs[:, known & (relation.codes == code)]
+
+
+def _refuse_taken(names: pd.Index, shared: Sequence[str]) -> None:
+    """Relations that are made later would take the place of these."""
+    made = (NONE, TRANSITION, TEXT_KNN, *(f"same_{name}" for name in shared))
+    if taken := [name for name in made if name in names]:
+        raise ValueError(
+            f"'relation' needs names other than {taken}, which are made without these "
+            "rows: leave them out, or rename the relations"
+        )
 
 
 def _same_value(column: pd.Series, max_partners: int) -> NDArray[np.int64]:

@@ -3,6 +3,11 @@
 import html
 import math
 import re
+import warnings
+from datetime import date, time, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
@@ -11,15 +16,18 @@ from numpy.typing import NDArray
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _HUGE_ENTITY = re.compile(r"&#\d{9,};?")  # no character; too large a number for Python
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_WRITTEN = (date, time, timedelta, np.bool_, UUID)
+_NOT_AS_CSV = (bytes, Decimal, date, np.datetime64)  # what Python writes otherwise
 _LARGEST_SECONDS = 1e11  # year 5138: anything later is a time in milliseconds
 
 
 def clean_text(text: object) -> str:
     """Drops HTML tags, unescapes HTML entities and collapses whitespace.
 
-    A number is written out, a list is joined with commas, and what is missing (``None``
-    or NaN) or of any other kind becomes ``''``. Halves of surrogate pairs are united,
-    or replaced where the other half is missing.
+    A number or date is written out, as a file of text would have it, bytes are read as
+    UTF-8, a list is joined with commas, and what is missing (``None`` or NaN) or of any
+    other kind becomes ``''``. Halves of surrogate pairs are united, or replaced where
+    the other half is missing.
     """
     if isinstance(text, str):
         readable = html.unescape(_HUGE_ENTITY.sub(" ", _TAG.sub(" ", text)))
@@ -31,7 +39,44 @@ def clean_text(text: object) -> str:
         return ", ".join(filter(None, map(clean_text, text)))
     if isinstance(text, int | float | np.integer | np.floating):
         return _as_id(text) if -math.inf < text < math.inf else ""
+    return clean_text(_written(text))
+
+
+def _written(value: object) -> str:
+    """What a file of text says for the values that only others have, ``''`` if none."""
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return ""
+    if isinstance(value, Decimal):
+        return f"{value:f}" if value.is_finite() else ""
+    if isinstance(value, np.datetime64):
+        value = pd.Timestamp(value)
+    if isinstance(value, _WRITTEN) and value is not pd.NaT:
+        return str(value).removesuffix(" 00:00:00")  # of the start of a day
     return ""
+
+
+def warn_of_lost(raw: pd.DataFrame, clean: pd.DataFrame) -> None:
+    """Warns of values that :func:`clean_text` made nothing of, and which were some."""
+    for name in clean.columns:
+        empty = (clean[name] == "").to_numpy() & raw[name].notna().to_numpy()
+        if lost := list(filter(_is_lost, raw[name][empty])):
+            warnings.warn(
+                f"Dropped {len(lost)} values of {name!r} that are no text, number or "
+                f"date, the first being {lost[0]!r:.80}",
+                stacklevel=4,
+            )
+
+
+def _is_lost(value: Any) -> bool:
+    """Whether a value of which nothing is left had been something."""
+    if isinstance(value, list | tuple | np.ndarray):
+        return any(map(_is_lost, value))
+    if isinstance(value, bytes):
+        return value != b"" and not _written(value)
+    return not isinstance(value, str | float | np.floating) and not pd.isna(value)
 
 
 def join_text(*parts: object) -> str:
@@ -43,7 +88,8 @@ def as_ids(column: pd.Series, table: str) -> pd.Categorical:
     """External ids as strings, in order of first appearance.
 
     Args:
-        column: Ids of any kind: strings, integers, or floats with integer values.
+        column: Ids of any kind: strings, integers, floats with integer values, bytes
+            of UTF-8.
         table: Name of the column's table in the error message.
 
     Returns:
@@ -81,7 +127,8 @@ def _as_id(value: object) -> str:
     """A value as an id, ``''`` if it is none."""
     if isinstance(value, float | np.floating) and value.is_integer():
         value = int(value)
-    name = str(value).strip()
+    name = _written(value) if isinstance(value, _NOT_AS_CSV) else str(value)
+    name = name.strip()
     return "" if _SURROGATE.search(name) else name
 
 
@@ -89,7 +136,8 @@ def as_seconds(column: pd.Series, table: str) -> NDArray[np.int64]:
     """Times as whole seconds since the epoch, shape ``[len(column)]``.
 
     Numbers are taken as seconds, fractions are cut off; datetimes and their strings are
-    converted (without a time zone they are UTC).
+    converted (without a time zone they are UTC). There is a warning if all numbers look
+    like days, ``20240102``.
 
     Raises:
         ValueError: If a time is missing, negative, not a time, or in milliseconds.
@@ -98,22 +146,61 @@ def as_seconds(column: pd.Series, table: str) -> NDArray[np.int64]:
     if column.dtype == object:
         column = column.map(_float_if_huge)
     numbers = pd.to_numeric(column, errors="coerce")
-    if pd.api.types.is_datetime64_any_dtype(column) or numbers.isna().all():
-        moment = pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")
-        numbers = (moment - pd.Timestamp(0, tz="UTC").as_unit("s")).dt.total_seconds()
+    dates = pd.api.types.is_datetime64_any_dtype(column) or numbers.isna().all()
+    if dates:
+        numbers = _since_epoch(column)
     seconds = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
     wrong = ~((seconds >= 0) & (seconds < _LARGEST_SECONDS))
     if wrong.any():
-        row = int(wrong.argmax())
+        odd = wrong if dates else _odd_ones(column, seconds, wrong)
+        row = int(odd.argmax())
         raise ValueError(
-            f"'{column.name}' needs to be non-negative seconds in {table} "
-            f"(got {value_at(given, row)} in row {row})"
+            f"'{column.name}' needs to be non-negative seconds since 1970, or ISO 8601 "
+            f"dates, in {table} (got {value_at(given, row)} in row {row}"
+            f"{_likely_reason(seconds[row], bool(odd[wrong].all()))})"
+        )
+    if not dates and _are_days(seconds):
+        warnings.warn(
+            f"'{column.name}' of {table} is taken as seconds in 1970, though "
+            f"{value_at(given, 0)} looks like a day: write dates as 2024-01-02",
+            stacklevel=4,
         )
     return seconds.astype(np.int64)
 
 
+def _since_epoch(column: pd.Series) -> "pd.Series[float]":
+    """Seconds up to dates, NaN for what is none."""
+    moment = pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")
+    return (moment - pd.Timestamp(0, tz="UTC").as_unit("s")).dt.total_seconds()
+
+
+def _odd_ones(
+    column: pd.Series, seconds: NDArray[np.float64], wrong: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Which rows to blame where numbers and dates are mixed: the rarer kind."""
+    is_number = ~np.isnan(seconds)
+    is_date = ~is_number & _since_epoch(column.mask(is_number)).notna().to_numpy()
+    return ~is_date if is_date.sum() > is_number.sum() else wrong
+
+
+def _likely_reason(seconds: float, numbers_are_usual: bool) -> str:
+    """What to say of the row that is to blame."""
+    if not numbers_are_usual:
+        return "; others are dates"
+    in_milliseconds = _LARGEST_SECONDS <= seconds < 1000 * _LARGEST_SECONDS
+    return "; divide milliseconds by 1000" if in_milliseconds else ""
+
+
+def _are_days(seconds: NDArray[np.float64]) -> bool:
+    """Whether all numbers are like 20240102, which are seconds of August 1970."""
+    if not (19000101 <= seconds.min() and seconds.max() <= 21001231):
+        return False
+    month, day = seconds // 100 % 100, seconds % 100
+    return bool(((1 <= month) & (month <= 12) & (1 <= day) & (day <= 31)).all())
+
+
 def _float_if_huge(value: object) -> object:
     """A number that is beyond all times as infinity: it may have any number of bits."""
-    if isinstance(value, int) and abs(value) > _LARGEST_SECONDS:
+    if isinstance(value, int) and abs(value) > 1000 * _LARGEST_SECONDS:
         return float("inf")
     return value

@@ -15,7 +15,8 @@ from torch_geometric.data import HeteroData
 from lrdgraph.datasets.assemble import assemble
 from lrdgraph.datasets.base import SharedValueDataset
 from lrdgraph.datasets.cleaning import value_at
-from lrdgraph.datasets.reading import open_text, read_lines
+from lrdgraph.datasets.reading import read_lines
+from lrdgraph.datasets.separated import read_separated
 from lrdgraph.typing import TEST, TRAIN, VAL
 
 _PARTS = {"train.csv": TRAIN, "dev.csv": VAL, "test.csv": TEST}
@@ -143,8 +144,7 @@ def _read_part(path: Path) -> pd.DataFrame:
 
 
 def _read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    with open_text(path) as file:
-        table = pd.read_csv(file, sep="\t")
+    table = read_separated(path, "\t")
     missing = [column for column in columns if column not in table.columns]
     if missing:
         raise ValueError(

@@ -9,18 +9,13 @@ from torch_geometric.data import HeteroData
 
 from lrdgraph.datasets.assemble import assemble
 from lrdgraph.datasets.cleaning import join_text
-from lrdgraph.datasets.reading import (
-    check_text,
-    most_unpacked,
-    open_text,
-    read_lines,
-)
+from lrdgraph.datasets.reading import check_text, most_unpacked, read_lines
+from lrdgraph.datasets.separated import read_separated
 
 Table = pd.DataFrame | str | Path
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _JSON_LINES = (".jsonl", ".json")
-_MISSING = ["", "NA", "N/A", "NaN", "nan", "None", "null", "NULL"]
 
 
 def from_tables(
@@ -42,7 +37,8 @@ def from_tables(
     ``.json`` (an object a line) and ``.parquet``; all but the last may be zipped
     (``.gz``). Ids are taken as they are written (``007`` is not ``7``). A file that
     unpacks to more than 100 times its size (and 16 MiB), or that has a line of more
-    than 16 MiB, is refused before it fills the memory.
+    than 16 MiB, is refused before it fills the memory. There is a warning where a field
+    seems to hold rows, as it does after a quote that is not closed.
 
     .. code-block:: python
 
@@ -74,8 +70,9 @@ def from_tables(
 
     Raises:
         FileNotFoundError: If a file is missing.
-        ValueError: If a file has another kind or is cut off, a column is missing, or an
-            id or a time is not one.
+        ValueError: If a file has another kind or is cut off, a row has more fields than
+            the header, a column is missing, an id or a time is not one, or a relation
+            has a name that is taken.
     """
     events = read_table(interactions, "interactions", (user, item))
     _require(events, "interactions", (user, item, time))
@@ -108,7 +105,8 @@ def read_items(
 
     Raises:
         FileNotFoundError: If the file is missing.
-        ValueError: If it has another kind or is cut off, or if a column is missing.
+        ValueError: If it has another kind or is cut off, if a row has more fields than
+            the header, or if a column is missing.
     """
     products = read_table(items, "items", text_columns=(item,), numbers=False)
     _require(products, "items", (item, *text))
@@ -160,26 +158,7 @@ def read_table(
     if kind in _JSON_LINES:
         return _read_json_lines(path)
     dtype = dict.fromkeys(text_columns, str) if numbers else str
-    return _read_csv(path, _SEPARATORS[kind], text_columns, dtype)
-
-
-def _read_csv(
-    path: Path,
-    separator: str,
-    text_columns: Sequence[str],
-    dtype: type[str] | dict[str, type[str]],
-) -> pd.DataFrame:
-    """The table; an id may be ``'NA'``, and whatever else reads so is missing."""
-    with open_text(path) as file:
-        columns = pd.read_csv(file, sep=separator, nrows=0).columns
-    with open_text(path) as file:
-        return pd.read_csv(
-            file,
-            sep=separator,
-            dtype=dtype,
-            keep_default_na=False,
-            na_values=dict.fromkeys(columns.difference([*text_columns]), _MISSING),
-        )
+    return read_separated(path, _SEPARATORS[kind], text_columns, dtype)
 
 
 def _read_json_lines(path: Path) -> pd.DataFrame:

@@ -136,8 +136,21 @@ def _lines(one: Description) -> Iterator[str]:
         if words:
             yield f"tails {verb}: " + ", ".join(words)
     for pair in one.exemplars:
-        titles = (shorten(t, 60, placeholder=" …") for t in pair[2:4])
+        titles = (shortened(title, 60) for title in pair[2:4])
         yield f"{pair.probability:.2f}  " + " -> ".join(titles)
+
+
+def shortened(text: str, width: int) -> str:
+    """The start of a text, in one line of at most ``width`` letters (3 or more).
+
+    Whole words, where they fill half of it: languages that are written without spaces
+    have one word a sentence, of which nothing would be left.
+    """
+    line = " ".join(text.split())
+    words = shorten(line, width, placeholder=" …")
+    if len(line) <= width or 2 * len(words) > width:
+        return words
+    return f"{line[: width - 2].rstrip()} …"
 
 
 def tell_habits(habits: Habits) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from textwrap import shorten
 
-from lrdgraph.describe.description import Description, tell_habits
+from lrdgraph.describe.description import Description, shortened, tell_habits
 from lrdgraph.text.progress import progress_bar
 
 Writer = Callable[[str], str]
@@ -78,7 +77,7 @@ def _name(one: Description, writer: Writer, taken: set[str]) -> Description:
 def _facts(one: Description) -> Iterator[str]:
     """What a model is told."""
     for pair in one.exemplars[:_NUM_PAIRS]:
-        titles = (shorten(title, 80, placeholder=" …") for title in pair[2:4])
+        titles = (shortened(title, 80) for title in pair[2:4])
         yield "- " + " -> ".join(titles)
     for end, words in (("tails", one.gained), ("heads", one.lost)):
         if words:

@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
@@ -68,6 +69,8 @@ def save(model: LRDRec, folder: str | Path, card: str) -> None:
             save_file(tensors, weights.name, {"format": "pt"})
         except SafetensorError as error:
             raise OSError(f"'{folder / WEIGHTS}' cannot be written: {error}") from error
+        # safetensors may put a file of its own in the place, for the owner alone.
+        os.chmod(weights.name, os.fstat(weights.fileno()).st_mode)
         items.to_parquet(vocabulary, index=False)
         vocabulary.flush()
         readme.write(card.encode())

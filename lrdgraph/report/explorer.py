@@ -9,6 +9,7 @@ import torch
 
 from lrdgraph.convert.edges import Edges, likely_edges, united
 from lrdgraph.describe import Description
+from lrdgraph.explain import LENT
 from lrdgraph.graph import LatentRelationGraph
 
 MIN_PROB, TOP_K = 0.3, 8  # of the edges that go into the page, per item and relation
@@ -22,16 +23,24 @@ def look(graph: LatentRelationGraph, descriptions: Sequence[Description]) -> lis
     looks = []
     for relation in graph.relations:
         place = list(names).index(relation) if relation in names else -1
-        looks.append(
-            {
-                "key": relation,
-                "label": names.get(relation, relation),
-                "latent": place >= 0,
-                "color": f"c{place % NUM_COLORS}" if place >= 0 else "given",
-                "dashed": place < 0 or place >= NUM_COLORS,
-            }
-        )
+        looks.append(_look(relation, names.get(relation, relation), place))
     return looks
+
+
+def look_of_lent() -> dict[str, Any]:
+    """The same of what is no relation of the graph, and yet a reason."""
+    return _look(LENT, "transition, lent by items that read alike")
+
+
+def _look(key: str, label: str, place: int = -1) -> dict[str, Any]:
+    """How to draw the latent relation in that place, or one that is none."""
+    return {
+        "key": key,
+        "label": label,
+        "latent": place >= 0,
+        "color": f"c{place % NUM_COLORS}" if place >= 0 else "given",
+        "dashed": place < 0 or place >= NUM_COLORS,
+    }
 
 
 def neighborhoods(

@@ -19,7 +19,7 @@ from lrdgraph.describe.description import LAG_NAMES, tell_habits
 from lrdgraph.describe.pairs import titles_of
 from lrdgraph.graph import LatentRelationGraph
 from lrdgraph.models import LRDRec
-from lrdgraph.report.explorer import look, neighborhoods
+from lrdgraph.report.explorer import look, look_of_lent, neighborhoods
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _NUM_RECOMMENDATIONS, _NUM_REASONS = 3, 2
@@ -84,7 +84,7 @@ def write_report(
         num_items=graph.num_items,
         num_pairs=num_pairs,
         descriptions=descriptions,
-        looks={one["key"]: one for one in looks},
+        looks={one["key"]: one for one in (look_of_lent(), *looks)},
         unrelated=num_unrelated / num_pairs,
         heatmap=_heatmap(descriptions),
         charts=[_chart(name, values) for name, values in (health or {}).items()],

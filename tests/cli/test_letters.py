@@ -7,28 +7,10 @@ import pandas as pd
 import pytest
 
 from lrdgraph.cli import main
-from lrdgraph.cli.letters import printable_lines, shortened
+from lrdgraph.cli.letters import printable_lines
 from lrdgraph.models import LRDRec
 
 JAPANESE = "携帯用充電器" * 20
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("", ""),
-        ("a  tidy\nline", "a tidy …"),
-        ("0123456789", "0123456789"),
-        ("01234 6789", "01234 6789"),
-        ("01234 67890", "01234 …"),
-        ("01234567890", "01234567 …"),
-        ("0 234567890", "0 234567 …"),
-        ("携帯用充電器携帯用充電器", "携帯用充電器携帯 …"),
-        ("\x1b[31mred\u202e", "[31mred"),
-    ],
-)
-def test_a_title_is_cut_where_it_can_be(text, expected):
-    assert shortened(text, 10) == expected
 
 
 def test_lines_stay_lines():

@@ -31,6 +31,11 @@ def triples(*rows: tuple[str | None, str | None, str | None]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["head", "relation", "tail"])
 
 
+NO_TIME = (
+    "'time' needs to be non-negative seconds since 1970, or ISO 8601 dates, in "
+    "interactions "
+)
+
 ERRORS = {
     "column missing in interactions": (
         lambda: assemble(interactions().drop(columns="time"), items()),
@@ -70,23 +75,23 @@ ERRORS = {
     ),
     "NaN time": (
         lambda: assemble(interactions(time=[1, np.nan]), items()),
-        "'time' needs to be non-negative seconds in interactions (got nan in row 1)",
+        NO_TIME + "(got nan in row 1)",
     ),
     "negative time": (
         lambda: assemble(interactions(time=[1, -3.0]), items()),
-        "'time' needs to be non-negative seconds in interactions (got -3.0 in row 1)",
+        NO_TIME + "(got -3.0 in row 1)",
     ),
     "infinite time": (
         lambda: assemble(interactions(time=[np.inf, 1]), items()),
-        "'time' needs to be non-negative seconds in interactions (got inf in row 0)",
+        NO_TIME + "(got inf in row 0)",
     ),
     "time in milliseconds": (
         lambda: assemble(interactions(time=[1_400_000_000_000, 1]), items()),
-        "'time' needs to be non-negative seconds in interactions (got 1400000000000",
+        NO_TIME + "(got 1400000000000",
     ),
     "time that is none": (
         lambda: assemble(interactions(time=["2020-01-01", "soon"]), items()),
-        "'time' needs to be non-negative seconds in interactions (got 'soon' in row 1)",
+        NO_TIME + "(got 'soon' in row 1)",
     ),
     "NaN user": (
         lambda: assemble(interactions(user=["u", None]), items()),
@@ -106,7 +111,24 @@ ERRORS = {
     ),
     "relation called none": (
         lambda: assemble(interactions(), items(), triples(("a", "none", "b"))),
-        "'relation' needs names other than 'none', which is taken",
+        "'relation' needs names other than ['none'], which are made without these rows",
+    ),
+    "relations that are made later": (
+        lambda: assemble(
+            interactions(),
+            items(),
+            triples(("a", "text_knn", "b"), ("a", "transition", "b"), ("a", "r", "b")),
+        ),
+        "'relation' needs names other than ['transition', 'text_knn'], which are made",
+    ),
+    "relation called like a shared attribute": (
+        lambda: assemble(
+            interactions(),
+            items(brand=["x", "x"]),
+            triples(("a", "same_brand", "b")),
+            shared=["brand"],
+        ),
+        "'relation' needs names other than ['same_brand'], which are made",
     ),
     "split out of range": (
         lambda: assemble(interactions(split=[0, 3]), items()),
@@ -191,6 +213,13 @@ def test_no_relations(relations):
     assert assemble(interactions(), items(), relations).edge_types == [INTERACTS]
 
 
+def test_a_relation_may_be_called_like_an_attribute_that_is_not_shared():
+    data = assemble(
+        interactions(), items(brand=["x", "y"]), triples(("a", "same_brand", "b"))
+    )
+    assert data["item", "same_brand", "item"].edge_index.tolist() == [[0], [1]]
+
+
 def test_self_loops_alone_leave_an_empty_relation():
     data = assemble(interactions(), items(), triples(("a", "r", "a")))
     assert data["item", "r", "item"].edge_index.shape == (2, 0)
@@ -210,7 +239,6 @@ def test_no_items_have_text():
         ("Ünïcödé 日本語 🎧", "Ünïcödé 日本語 🎧"),
         (12.0, "12"),
         (["red", None, "blue"], "red, blue"),
-        ({"odd": 1}, ""),
     ],
 )
 def test_texts_are_made_readable(raw, text):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lrdgraph.describe import Description, Exemplar, Habits, name_relations
+from lrdgraph.describe.description import shortened
 from lrdgraph.text import EndpointError, TextWriter
 
 REFILL = Description(
@@ -48,6 +49,32 @@ def test_a_name_and_a_sentence_are_taken() -> None:
         "    The second fills up the first: again.",
         f"    (name {first.origin})",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        ("", ""),
+        ("a  tidy\nline", "a tidy …"),
+        ("0123456789", "0123456789"),
+        ("01234 67890", "01234 …"),
+        ("01234567890", "01234567 …"),
+        ("0 234567890", "0 234567 …"),
+        ("携帯用充電器携帯用充電器", "携帯用充電器携帯 …"),
+        ("ที่ชาร์จแบบพกพา", "ที่ชาร์จ …"),
+    ],
+)
+def test_texts_are_cut_between_words_if_there_are_any(text, start) -> None:
+    assert shortened(text, 10) == start
+
+
+def test_titles_without_spaces_are_told() -> None:
+    title = "携帯用充電器" * 20
+    japanese = replace(REFILL, exemplars=(Exemplar("i1", "i2", title, title, 0.9),))
+    assert f"0.90  {title[:58]} … -> {title[:58]} …" in str(japanese)
+    prompts: list[str] = []
+    name_relations([japanese], lambda prompt: prompts.append(prompt) or "a: b")
+    assert f"- {title[:78]} … -> {title[:78]} …\n" in prompts[0]
 
 
 def test_the_prompt_tells_pairs_words_and_habits() -> None:

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,17 @@ def test_no_user_is_in_the_files_and_nothing_is_pickled(kept):
     content = b"".join(path.read_bytes() for path in kept.iterdir())
     assert b"u0" not in content
     assert set(load_file(kept / "model.safetensors"))
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_who_may_read_one_file_may_read_all(mask, tmp_path):
+    before = os.umask(mask)
+    try:
+        make_model(shop()).save_pretrained(tmp_path)
+    finally:
+        os.umask(before)
+    modes = {oct(path.stat().st_mode & 0o777) for path in tmp_path.iterdir()}
+    assert modes == {oct(0o666 & ~mask)}
 
 
 def test_the_card_tells_of_data_metrics_and_relations(tmp_path):

@@ -8,9 +8,11 @@ import torch
 from lrdgraph import LatentRelationGraph
 from lrdgraph.convert import to_frame
 from lrdgraph.describe import describe, name_relations
+from lrdgraph.explain import LENT
+from lrdgraph.models import LRDRec
 from lrdgraph.report import write_report
 from lrdgraph.report.explorer import neighborhoods
-from lrdgraph.testing import make_shop, tiny_shop
+from lrdgraph.testing import HashTextEncoder, make_shop, tiny_shop
 
 
 class Page(HTMLParser):
@@ -86,6 +88,27 @@ def test_recommendations_are_told(told, page: Page) -> None:
             for reason in one.reasons[:2]:
                 assert f"+{reason.contribution:.2f}" in page.texts
     assert "and 2 before" in page.texts
+
+
+def test_a_reason_that_is_lent_is_told(told, tmp_path) -> None:
+    shop = tiny_shop(num_users=60, num_items=48)
+    model, texts = LRDRec(LatentRelationGraph(shop, num_latent=2)), shop["item"].text
+    model.scorer.strength.data += 5  # so that paths are worth a mention
+    encoder = HashTextEncoder(shop["item"].x.size(1))
+    model = model.eval().with_items([f"new {text}" for text in texts], texts, encoder)
+    histories = [
+        [item]
+        for item in shop["item"].id
+        for one in model.recommend([item], k=3)
+        if any(reason.relation == LENT for reason in one.reasons[:2])
+    ]
+    path = tmp_path / "report.html"
+    write_report(model.graph, path, recommender=model, histories=histories[:1])
+    page = Page(path.read_text())
+    label = "transition, lent by items that read alike"
+    assert label in page.texts
+    looks = json.loads(page.scripts[0])["relations"]
+    assert label not in [look["label"] for look in looks]  # there is none to explore
 
 
 def test_health_is_drawn(page: Page) -> None:
