@@ -19,7 +19,7 @@ from lrdgraph.datasets.cleaning import (
     warn_of_lost,
 )
 from lrdgraph.datasets.shared import shared_value_pairs
-from lrdgraph.typing import NONE, TEST, TEXT_KNN, TRAIN, TRANSITION
+from lrdgraph.typing import NONE, TEST, TRAIN, TRANSITION
 
 INTERACTS = ("user", "interacts", "item")
 """Edge type of the interactions."""
@@ -79,12 +79,12 @@ def assemble(
 
     Raises:
         ValueError: If a column or an id is missing, a time is no time, a relation is
-            called ``'none'``, ``'transition'``, ``'text_knn'`` or ``same_<attribute>``
-            of one that is ``shared``, an attribute ``'id'``, ``'x'``,
-            ``'num_nodes'``, ``'count'``, ``'trend'``, ``'encoder'``,
-            ``'vector_steps'`` or anything with an underscore in front, if an
-            interaction stands in two parts of the split, if there is no interaction at
-            all, or if ``max_partners`` is below 1 where attributes are ``shared``.
+            called ``'none'``, ``'transition'`` or ``same_<attribute>`` of one that is
+            ``shared``, an attribute ``'id'``, ``'x'``, ``'num_nodes'``, ``'count'``,
+            ``'trend'``, ``'encoder'``, ``'vector_steps'`` or anything with an
+            underscore in front, if an interaction stands in two parts of the split, if
+            there is no interaction at all, or if ``max_partners`` is below 1 where
+            attributes are ``shared``.
     """
     _require_columns(interactions, "interactions", ("user", "item", "time"))
     _require_columns(items, "items", ("item", "text", *shared))
@@ -284,7 +284,7 @@ def _observed(
 
 def _refuse_taken(names: pd.Index, shared: Sequence[str]) -> None:
     """Relations that are made later would take the place of these."""
-    made = (NONE, TRANSITION, TEXT_KNN, *(f"same_{name}" for name in shared))
+    made = (NONE, TRANSITION, *(f"same_{name}" for name in shared))
     if taken := [name for name in made if name in names]:
         raise ValueError(
             f"'relation' needs names other than {taken}, which are made without these "

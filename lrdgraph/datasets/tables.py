@@ -11,6 +11,7 @@ from lrdgraph.datasets.assemble import assemble
 from lrdgraph.datasets.cleaning import join_text
 from lrdgraph.datasets.reading import check_text, most_unpacked, read_lines
 from lrdgraph.datasets.separated import read_separated
+from lrdgraph.typing import TEXT_KNN
 
 Table = pd.DataFrame | str | Path
 
@@ -80,14 +81,24 @@ def from_tables(
     _require(products, "items", shared)
     names = {user: "user", item: "item", time: "time"}
     kept = [name for name in (*names, "split") if name in events.columns]
-    triples = ("head", "relation", "tail")
     return assemble(
         events[kept].rename(columns=names),
         products,
-        None if relations is None else read_table(relations, "relations", triples),
+        None if relations is None else _read_relations(relations),
         shared=shared,
         max_partners=max_partners,
     )
+
+
+def _read_relations(relations: Table) -> pd.DataFrame:
+    """Known relations, none of which is found anew in the texts."""
+    table = read_table(relations, "relations", ("head", "relation", "tail"))
+    if "relation" in table.columns and (table["relation"] == TEXT_KNN).any():
+        raise ValueError(
+            f"'relation' needs names other than {TEXT_KNN!r}, which is made without "
+            "these rows: leave them out, or rename the relation"
+        )
+    return table
 
 
 def read_items(

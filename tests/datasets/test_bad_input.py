@@ -117,9 +117,9 @@ ERRORS = {
         lambda: assemble(
             interactions(),
             items(),
-            triples(("a", "text_knn", "b"), ("a", "transition", "b"), ("a", "r", "b")),
+            triples(("a", "transition", "b"), ("a", "r", "b")),
         ),
-        "'relation' needs names other than ['transition', 'text_knn'], which are made",
+        "'relation' needs names other than ['transition'], which are made",
     ),
     "relation called like a shared attribute": (
         lambda: assemble(

@@ -74,6 +74,12 @@ def test_own_split():
     assert data[INTERACTS].split.tolist() == [0, 2, 0]
 
 
+def test_pairs_that_are_found_anew_in_texts_are_no_known_relation():
+    found = RELATIONS.assign(relation="text_knn")
+    with pytest.raises(ValueError, match="'relation' needs names .* than 'text_knn'"):
+        from_tables(INTERACTIONS, ITEMS, found)
+
+
 def test_file_of_another_kind(tmp_path):
     path = tmp_path / "interactions.xlsx"
     path.touch()
