@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from models import TUNED, configure, recommender
 from next_item import load, run, without_observed
-from record import Results, identify
+from record import Results, identify, mean_and_spread
 from scipy.stats import ttest_rel
 from torch import Tensor
 from torch_geometric.data import HeteroData
@@ -141,10 +141,8 @@ def compare(by_row: dict[str, dict[int, float]], first: str, metric: str) -> str
     lines = [head, ["---"] * len(head)]
     reference = by_row.get(first, {})
     for name, values in by_row.items():
-        value = torch.tensor(list(values.values()), dtype=torch.double)
-        spread = f" ± {value.std():.4f}" if len(value) > 1 else ""
-        cells = [f"{value.mean():.4f}{spread}", *_compare(values, reference)]
-        lines.append([name, str(len(value)), *cells])
+        shown = mean_and_spread([*values.values()])
+        lines.append([name, str(len(values)), shown, *_compare(values, reference)])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -33,14 +33,13 @@ import pandas as pd
 import torch
 from models import NUM_NEIGHBORS, TEXT_MODEL, TUNED, WINDOW, configure
 from next_item import load, without_observed
-from record import Results, identify, peak_mib
+from record import Results, identify, mean_and_spread, peak_mib
 from relations import (
     ALONE,
     INFORMATION_WEIGHT,
     INFORMED,
     LRD,
     TRAINED,
-    mean_and_spread,
     trained,
     without,
 )
@@ -231,7 +230,7 @@ def agreement(rows: list[dict]) -> str:
 def cell(values: list[float | None]) -> str:
     """Mean and spread, if there is anything."""
     known = [value for value in values if value is not None]
-    return mean_and_spread(known) if known else "–"
+    return mean_and_spread(known, 3) if known else "–"
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 from models import DATA, MODELS, NUM_PERIODS, TUNED, build, configure
 from pytorch_lightning import Trainer, seed_everything
-from record import Results, device, identify, peak_mib
+from record import Results, device, identify, mean_and_spread, peak_mib
 from torch import Tensor
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import Compose
@@ -221,10 +221,7 @@ def _cell(rows: list[dict], protocol: str, metric: str) -> str:
     if not values:
         return "–"
     digits = 1 if metric.startswith("popularity") else 4
-    mean = f"{torch.tensor(values).mean().item():.{digits}f}"
-    if len(values) == 1:
-        return mean
-    return f"{mean} ± {torch.tensor(values).std().item():.{digits}f}"
+    return mean_and_spread(values, digits)
 
 
 def parse() -> argparse.Namespace:

@@ -6,8 +6,7 @@
 Few things are trained (a loss, a dropout) and the same trained model is then ranked in
 several ways. Test questions whose last two purchases share a moment are counted, too:
 what their target is depends on the order of the file; and how much of training is later
-than a test question. A row of the JSON is not run
-again. No text is read.
+than a test question. A row of the JSON is not run again. No text is read.
 """
 
 import argparse
@@ -20,7 +19,7 @@ import torch.nn.functional as F
 from models import TUNED, configure
 from next_item import train
 from pytorch_lightning import seed_everything
-from record import Results
+from record import Results, mean_and_spread
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
@@ -148,10 +147,7 @@ def table(rows: list[dict]) -> str:
     for model in dict.fromkeys(row["model"] for row in rows):
         same = [row["metrics"] for row in rows if row["model"] == model]
         for protocol in same[0]:
-            values = [torch.tensor([m[protocol][s] for m in same]) for s in SHOWN]
-            spread = [f" ± {v.std():.4f}" if len(v) > 1 else "" for v in values]
-            means = [f"{v.mean():.4f}" for v in values]
-            cells = [mean + rest for mean, rest in zip(means, spread, strict=True)]
+            cells = [mean_and_spread([m[protocol][s] for m in same]) for s in SHOWN]
             lines.append(
                 f"| {model} | {protocol} | {len(same)} | {' | '.join(cells)} |"
             )

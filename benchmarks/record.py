@@ -4,9 +4,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from statistics import mean, stdev
 
 import torch
 import torch_geometric
@@ -74,6 +75,12 @@ def write(path: Path, rows: list[dict]) -> None:
     )
     with atomic_write(path) as file:
         file.write(f"{text}\n".encode())
+
+
+def mean_and_spread(values: Sequence[float], digits: int = 4) -> str:
+    """Mean, and the standard deviation of a sample where there are several."""
+    told = f"{mean(values):.{digits}f}"
+    return f"{told} ± {stdev(values):.{digits}f}" if len(values) > 1 else told
 
 
 @cache

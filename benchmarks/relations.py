@@ -25,7 +25,7 @@ import torch
 from models import build, configure
 from next_item import prepare, train
 from pytorch_lightning import seed_everything
-from record import Results, peak_mib
+from record import Results, mean_and_spread, peak_mib
 from sklearn.metrics import adjusted_rand_score
 from torch_geometric.data import HeteroData
 
@@ -102,12 +102,6 @@ def baselines(
     }
 
 
-def mean_and_spread(values: list[float]) -> str:
-    """Mean, and the standard deviation of a sample where there are several."""
-    mean = f"{np.mean(values):.3f}"
-    return f"{mean} ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else mean
-
-
 def table(rows: list[dict]) -> str:
     """Mean and spread over seeds of every method and noise."""
     head = ["noise", "labels", "seeds", *COLUMNS, "stability (ARI)"]
@@ -117,7 +111,7 @@ def table(rows: list[dict]) -> str:
         groups.setdefault((row["config"]["noise"], row["model"]), []).append(row)
     for (noise, model), members in groups.items():
         cells = [[r["metrics"]["hidden"][c] for r in members] for c in COLUMNS]
-        means = [mean_and_spread(cell) for cell in cells]
+        means = [mean_and_spread(cell, 3) for cell in cells]
         labels = [r["labels"] for r in members if "labels" in r]
         agreement = [
             adjusted_rand_score(a, b) for a, b in itertools.combinations(labels, 2)
