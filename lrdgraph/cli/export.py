@@ -5,7 +5,6 @@ from __future__ import annotations
 from argparse import Namespace
 
 from lrdgraph.cli.checks import check_file
-from lrdgraph.convert.edges import likely_edges
 from lrdgraph.convert.save import WRITERS
 from lrdgraph.models import LRDRec
 
@@ -18,7 +17,5 @@ def run(args: Namespace) -> None:
     """
     check_file(args.out, WRITERS)
     graph = LRDRec.from_pretrained(args.model).graph
-    graph.save(args.out, args.min_prob, args.only, top_k=args.top_k)
-    edges = likely_edges(graph, args.min_prob, args.only, top_k=args.top_k)
-    number = sum(place.numel() for place, _ in edges.values())
+    number = graph.save(args.out, args.min_prob, args.only, top_k=args.top_k)
     print(f"{number:,} edges of {graph.num_items:,} items are in {args.out}")

@@ -19,7 +19,7 @@ from lrdgraph.cli.telling import (
 )
 from lrdgraph.datasets.cleaning import as_ids
 from lrdgraph.datasets.reading import read_lines
-from lrdgraph.datasets.tables import read_table
+from lrdgraph.datasets.tables import KINDS, kind_of, read_table
 from lrdgraph.graph import LatentRelationGraph
 
 
@@ -91,7 +91,7 @@ def _listed(path: str, graph: LatentRelationGraph, item: str) -> set[str]:
     """The ids in a file, those that the model doesn't know being told of."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"--among names no file (got '{path}')")
-    if not _is_table(Path(path)):
+    if kind_of(Path(path)) not in KINDS:
         lines = read_lines(Path(path), "utf-8-sig")  # editors may put a mark in front
         ids = {line.strip() for line in lines}
     else:
@@ -107,11 +107,6 @@ def _listed(path: str, graph: LatentRelationGraph, item: str) -> set[str]:
             f"and left out, such as {unknown[0]!r}; 'lrdgraph add' brings in new items"
         )
     return ids
-
-
-def _is_table(path: Path) -> bool:
-    kind = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
-    return kind in {".csv", ".tsv", ".jsonl", ".json", ".parquet"}
 
 
 def _holding(

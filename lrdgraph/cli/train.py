@@ -42,14 +42,10 @@ def run(args: Namespace) -> None:
     sentence = f"{tell_shop(data)}, from {_names(args)}."
     encoder = make_encoder(settings, args.vectors)
     torch.manual_seed(args.seed)
-    if earlier:
-        trends = earlier.trend is not None
-        how = (args.neighbours, args.large, trends, earlier.graph)
-        data = prepare(data, encoder, *how)
-        model = _go_on(args, earlier, data)
-    else:
-        data = prepare(data, encoder, args.neighbours, args.large, args.trends)
-        model = _begin(args, data)
+    trends = earlier.trend is not None if earlier else args.trends
+    old = earlier.graph if earlier else None
+    data = prepare(data, encoder, args.neighbours, args.large, trends, old)
+    model = _go_on(args, earlier, data) if earlier else _begin(args, data)
     _train(args, model, data)
     metrics = measure(model, data, _questions(args))
     _name_relations(model.graph, data)

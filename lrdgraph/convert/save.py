@@ -32,7 +32,7 @@ def save(
     relations: Collection[str] | None = None,
     items: Collection[str] | None = None,
     top_k: int | None = None,
-) -> None:
+) -> int:
     """Write the typed edges, and the items they touch, to a file.
 
     Which edges go out, and what else is raised, is that of
@@ -54,6 +54,9 @@ def save(
         items: External ids of the items that edges start from, by default all.
         top_k: Number of edges at most that an item starts in each relation.
 
+    Returns:
+        The number of edges.
+
     Raises:
         ValueError: If the name has another end, or if two ids differ only in characters
             that the format forbids (``.gexf`` and ``.graphml``: control characters).
@@ -65,3 +68,4 @@ def save(
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as file:
         WRITERS[path.suffix](graph, edges, file)
+    return sum(place.numel() for place, _ in edges.values())

@@ -15,6 +15,7 @@ from lrdgraph.datasets.cleaning import (
     as_ids,
     as_seconds,
     clean_text,
+    refuse_taken,
     value_at,
     warn_of_lost,
 )
@@ -267,7 +268,8 @@ def _observed(
         return
     _require_columns(relations, "relations", ("head", "relation", "tail"))
     relation = as_ids(relations["relation"], "relations")
-    _refuse_taken(relation.categories, shared)
+    made = (NONE, TRANSITION, *(f"same_{name}" for name in shared))
+    refuse_taken(relation.categories, made)
     ends = [as_ids(relations[name], "relations") for name in ("head", "tail")]
     pairs = np.stack([catalogue.get_indexer(e.categories)[e.codes] for e in ends])
     known = np.all(pairs >= 0, axis=0)
@@ -280,16 +282,6 @@ def _observed(
         )
     for code, name in enumerate(relation.categories):
         yield name, pairs[:, known & (relation.codes == code)]
-
-
-def _refuse_taken(names: pd.Index, shared: Sequence[str]) -> None:
-    """Relations that are made later would take the place of these."""
-    made = (NONE, TRANSITION, *(f"same_{name}" for name in shared))
-    if taken := [name for name in made if name in names]:
-        raise ValueError(
-            f"'relation' needs names other than {taken}, which are made without these "
-            "rows: leave them out, or rename the relations"
-        )
 
 
 def _same_value(column: pd.Series, max_partners: int) -> NDArray[np.int64]:

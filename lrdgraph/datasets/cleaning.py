@@ -4,6 +4,7 @@ import html
 import math
 import re
 import warnings
+from collections.abc import Collection, Sequence
 from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -130,6 +131,19 @@ def _as_id(value: object) -> str:
     name = _written(value) if isinstance(value, _NOT_AS_CSV) else str(value)
     name = name.strip()
     return "" if _SURROGATE.search(name) else name
+
+
+def refuse_taken(names: Collection[str], made: Sequence[str]) -> None:
+    """Relations that are made later would take the place of those of these names.
+
+    Raises:
+        ValueError: If there are some.
+    """
+    if taken := [name for name in made if name in names]:
+        raise ValueError(
+            f"'relation' needs names other than {taken}, which are made without these "
+            "rows: leave them out, or rename the relations"
+        )
 
 
 def as_seconds(column: pd.Series, table: str) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ import pandas as pd
 from torch_geometric.data import HeteroData
 
 from lrdgraph.datasets.assemble import assemble
-from lrdgraph.datasets.cleaning import join_text
+from lrdgraph.datasets.cleaning import join_text, refuse_taken
 from lrdgraph.datasets.reading import check_text, most_unpacked, read_lines
 from lrdgraph.datasets.separated import read_separated
 from lrdgraph.typing import TEXT_KNN
@@ -17,6 +17,8 @@ Table = pd.DataFrame | str | Path
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _JSON_LINES = (".jsonl", ".json")
+KINDS = (*_SEPARATORS, *_JSON_LINES, ".parquet")
+"""What the name of a table's file ends in, before ``.gz`` if it is packed."""
 
 
 def from_tables(
@@ -93,11 +95,8 @@ def from_tables(
 def _read_relations(relations: Table) -> pd.DataFrame:
     """Known relations, none of which is found anew in the texts."""
     table = read_table(relations, "relations", ("head", "relation", "tail"))
-    if "relation" in table.columns and (table["relation"] == TEXT_KNN).any():
-        raise ValueError(
-            f"'relation' needs names other than {TEXT_KNN!r}, which is made without "
-            "these rows: leave them out, or rename the relation"
-        )
+    if "relation" in table.columns:
+        refuse_taken(set(table["relation"].astype(str)), (TEXT_KNN,))
     return table
 
 
@@ -135,6 +134,11 @@ def _require(table: pd.DataFrame, name: str, columns: Sequence[str]) -> None:
         )
 
 
+def kind_of(path: Path) -> str:
+    """What the name of a file ends in, without ``.gz``: of a table one of the KINDS."""
+    return Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+
+
 def read_table(
     table: Table, name: str, text_columns: Sequence[str], numbers: bool = True
 ) -> pd.DataFrame:
@@ -156,13 +160,12 @@ def read_table(
     path = Path(table)
     if not path.exists():
         raise FileNotFoundError(f"'{name}' is missing: there is no file '{path}'")
-    kind = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+    kind = kind_of(path)
     if kind == ".parquet":
         return _read_parquet(path)
-    if kind not in (*_SEPARATORS, *_JSON_LINES):
-        known = [*_SEPARATORS, *_JSON_LINES, ".parquet"]
+    if kind not in KINDS:
         raise ValueError(
-            f"'{name}' needs a file whose name ends in one of {known} (got '{path}')"
+            f"'{name}' needs a file whose name ends in one of {[*KINDS]} (got '{path}')"
         )
     if path.suffix == ".gz":
         check_text(path)  # rows take many times the room of their text

@@ -76,7 +76,9 @@ def test_own_split():
 
 def test_pairs_that_are_found_anew_in_texts_are_no_known_relation():
     found = RELATIONS.assign(relation="text_knn")
-    with pytest.raises(ValueError, match="'relation' needs names .* than 'text_knn'"):
+    with pytest.raises(
+        ValueError, match=r"'relation' needs names .* than \['text_knn'\]"
+    ):
         from_tables(INTERACTIONS, ITEMS, found)
 
 
