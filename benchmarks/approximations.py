@@ -31,7 +31,7 @@ from lrdgraph import LatentRelationGraph
 from lrdgraph.data import user_histories
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.models import ItemIndex, LRDRec
-from lrdgraph.tasks import NextItem, fit, make_trainer
+from lrdgraph.training import NextItem, fit, make_trainer
 from lrdgraph.transforms import TextKNN
 from lrdgraph.typing import TEXT_KNN
 

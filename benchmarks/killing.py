@@ -21,9 +21,9 @@ from lrdgraph.convert.save import WRITERS
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.datasets import PlantedRelations
 from lrdgraph.models import LRDRec
-from lrdgraph.tasks import NextItem, fit, make_trainer
 from lrdgraph.testing import tiny_shop
 from lrdgraph.text import TextEncoder, VectorCache, packaged_model
+from lrdgraph.training import NextItem, fit, make_trainer
 
 Work = Callable[[], str]
 

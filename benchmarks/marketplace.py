@@ -26,7 +26,7 @@ from lrdgraph import LatentRelationGraph
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.datasets import INTERACTS
 from lrdgraph.models import LRDRec, Popularity, SASRec
-from lrdgraph.tasks import NextItem, fit, make_trainer
+from lrdgraph.training import NextItem, fit, make_trainer
 from lrdgraph.transforms import TextKNN, Transitions
 
 MODELS = ("popularity", "sasrec", "lrdrec")

@@ -22,7 +22,7 @@ from torch import nn
 from torch_geometric.data import HeteroData
 
 from lrdgraph.data.datamodule import SequenceDataModule
-from lrdgraph.tasks import NextItem
+from lrdgraph.training import NextItem
 from lrdgraph.typing import Batch
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"

@@ -29,9 +29,9 @@ from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.datasets import AmazonReviews, MovieLens, PlantedRelations, ReChorus
 from lrdgraph.health import health
 from lrdgraph.models import Popularity
-from lrdgraph.resuming import read_checkpoint
-from lrdgraph.tasks import NextItem, fit, make_trainer
 from lrdgraph.text import TextEncoder, VectorCache, packaged_model
+from lrdgraph.training import NextItem, fit, make_trainer
+from lrdgraph.training.resuming import read_checkpoint
 from lrdgraph.transforms import (
     EmbedText,
     LeaveOneOut,

@@ -24,7 +24,7 @@ three there, ``--lr 5e-3``: that of models.py is for trainings twice as long. Th
 is each library's own:
 
 - the peer trains with Adam, and ranks with the last weights; ours with AdamW, and with
-  the running average of its weights, as ``lrdgraph.tasks.fit`` does;
+  the running average of its weights, as ``lrdgraph.training.fit`` does;
 - the peer trains on the last ``max_length + 1`` purchases of a shopper, ours on all;
 - the peer normalises queries alone before attention, and has ReLU; ours normalises
   keys and values, too, and has GELU and a bias for each item;

@@ -128,9 +128,9 @@ def fit_ours(
     """A model of lrdgraph."""
     from models import build
 
-    from lrdgraph.averaging import WeightAverage
     from lrdgraph.data.datamodule import SequenceDataModule
-    from lrdgraph.tasks import NextItem
+    from lrdgraph.training import NextItem
+    from lrdgraph.training.averaging import WeightAverage
     from lrdgraph.typing import TEST
 
     libraries = peak_mib()

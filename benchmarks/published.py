@@ -29,14 +29,13 @@ from record import Results, device, identify, peak_mib
 from torch_geometric.data import HeteroData
 
 from lrdgraph import LatentRelationGraph
-from lrdgraph.choosing import NextChoice, make_choice_trainer
 from lrdgraph.data.choices import TrainingChoices
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.data.sequences import Histories
 from lrdgraph.datasets import INTERACTS
 from lrdgraph.knowledge import Knowledge, known_relations
 from lrdgraph.models import KDA, RCF
-from lrdgraph.tasks import fit
+from lrdgraph.training import NextChoice, fit, make_choice_trainer
 from lrdgraph.transforms import EmbedText, LeaveOneOut, TextKNN
 
 DATASETS = ("office", "beauty", "ml-100k")

@@ -15,7 +15,7 @@ from memory import peak_mib as peak_mib
 from torch_geometric.data import HeteroData
 
 import lrdgraph
-from lrdgraph.datasets.files import atomic_write
+from lrdgraph.files import atomic_write
 
 ALLOCATOR = ("LD_PRELOAD", "MALLOC_CONF", "GLIBC_TUNABLES")
 

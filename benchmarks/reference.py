@@ -29,11 +29,11 @@ from record import write
 from torch import Tensor, nn
 from torch_geometric.data import HeteroData
 
-from lrdgraph.choosing import NextChoice
 from lrdgraph.data.choices import TrainingChoices
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.data.sequences import Histories
 from lrdgraph.models import KDA, RCF
+from lrdgraph.training import NextChoice
 
 NAMES = {"kda-lrd": "KDAPlus", "rcf-lrd": "RCFPlus"}
 

@@ -30,8 +30,8 @@ from lrdgraph import LatentRelationGraph
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.datasets import INTERACTS, PlantedRelations
 from lrdgraph.models import LRDRec
-from lrdgraph.tasks import NextItem
 from lrdgraph.testing import HashTextEncoder
+from lrdgraph.training import NextItem
 from lrdgraph.transforms import (
     EmbedText,
     LeaveOneOut,

@@ -3,10 +3,10 @@
     python benchmarks/serving.py --dataset planted office --root DIR --seconds 600 \
         --out benchmarks/results/serving.json
 
-For each data set a recommender is kept and served by ``python -m lrdgraph.serve``. It
-is not trained, which changes what it recommends and not what that costs. Clients in
-threads of this process ask for recommendations, explanations, neighbours and items, one
-after the other; memory is that of the server. Then thousands of requests are mutated at
+For each data set a recommender is kept and served by ``lrdgraph serve``. It is not
+trained, which changes what it recommends and not what that costs. Clients in threads of
+this process ask for recommendations, explanations, neighbours and items, one after the
+other; memory is that of the server. Then thousands of requests are mutated at
 random, and statuses counted. Clients and server share the processors. Rows of other
 data sets that the JSON holds already stay.
 """
@@ -73,9 +73,10 @@ def start(folder: Path, log: Path) -> tuple[subprocess.Popen, int]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-W", "ignore", "-m", "lrdgraph.serve", str(folder)]
+    python = [sys.executable, "-W", "ignore"]
+    command = [*python, "-m", "lrdgraph", "serve", str(folder), "--port", str(port)]
     with log.open("w") as errors:
-        server = subprocess.Popen([*command, "--port", str(port)], stderr=errors)
+        server = subprocess.Popen(command, stderr=errors)
     while True:
         if server.poll() is not None:
             raise RuntimeError(log.read_text())

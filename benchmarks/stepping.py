@@ -24,7 +24,7 @@ from record import Results, allocator, peak_mib
 from torch import nn
 
 from lrdgraph.models import LRDRec
-from lrdgraph.tasks import NextItem
+from lrdgraph.training import NextItem
 from lrdgraph.typing import Batch
 
 WINDOWS, LENGTH = 256, 50

@@ -18,8 +18,8 @@ from lrdgraph import LatentRelationGraph
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.datasets import ReChorus
 from lrdgraph.models import LRDRec
-from lrdgraph.tasks import NextItem, fit, make_trainer
 from lrdgraph.text import TextEncoder, VectorCache, packaged_model
+from lrdgraph.training import NextItem, fit, make_trainer
 from lrdgraph.transforms import EmbedText, Normalize, TextKNN, Transitions, Trends
 
 parser = argparse.ArgumentParser(

@@ -25,8 +25,8 @@ from lrdgraph.discovery import discover
 from lrdgraph.models import LRDRec, Popularity, SASRec
 from lrdgraph.recovery import kmeans_labels, relation_recovery, shuffled_labels
 from lrdgraph.report import write_report
-from lrdgraph.tasks import NextItem, fit, make_trainer
 from lrdgraph.text import TextEncoder, VectorCache, packaged_model
+from lrdgraph.training import NextItem, fit, make_trainer
 from lrdgraph.transforms import (
     EmbedText,
     LeaveOneOut,

@@ -178,10 +178,13 @@ def sampling_weight(lags: Tensor, static: Tensor) -> Tensor:
     Three quarters by the root of the shoppers who went this way, a quarter evenly.
 
     The root, so that the few most followed pairs do not crowd out the many others. In
-    whole numbers, whose running sum is exact however many pairs there are.
+    whole numbers, whose running sum is exact; where it would not fit into 64 bits, as
+    of a hundred million pairs, all are divided first.
     """
     followed = (100 * lags[:, :-1].sum(1).sqrt()).long() * static
-    return (3 * static.sum() * followed + followed.sum().clamp(min=1)) * static
+    number, evenly = int(static.sum()), max(1, int(followed.sum()))
+    weight = 3 * number * followed + evenly
+    return (weight // (1 + (4 * number * evenly >> 62))).clamp(min=1) * static
 
 
 def _vectors(data: HeteroData) -> Tensor:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from lrdgraph.evaluating import evaluating
+from lrdgraph.nn.evaluation_mode import evaluating
 from lrdgraph.typing import TRANSITION, Reason
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lrdgraph.datasets.files import atomic_write
-from lrdgraph.evaluating import evaluating
+from lrdgraph.files import atomic_write
 from lrdgraph.models import LRDRec
 from lrdgraph.models.item_index import popularity
+from lrdgraph.nn.evaluation_mode import evaluating
 
 
 class Scoring(nn.Module):

@@ -55,8 +55,8 @@ class LatentRelationGraph(nn.Module):
 
     Raises:
         ValueError: If latent relations have no pair to live on, if a relation of the
-            data is called like one of them, if the objective is unknown, or for what
-            :func:`~lrdgraph.candidates.unite` raises.
+            data is called like one of them, if two items have one id, if the objective
+            is unknown, or for what :func:`~lrdgraph.candidates.unite` raises.
     """
 
     x: Tensor
@@ -86,6 +86,9 @@ class LatentRelationGraph(nn.Module):
         candidates = data if isinstance(data, Candidates) else unite(data)
         self.ids, self.texts = candidates.ids, candidates.texts
         self._index = {name: index for index, name in enumerate(self.ids)}
+        if len(self._index) < len(self.ids):
+            again = [i for place, i in enumerate(self.ids) if self._index[i] > place]
+            raise ValueError(f"item ids need to be different (got {again[0]!r} twice)")
         self.observed_relations = candidates.observed_relations
         self.window, self.min_count = candidates.window, candidates.min_count
         counted = [TRANSITION] if self.window else []

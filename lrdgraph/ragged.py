@@ -1,4 +1,4 @@
-"""Ranges of different lengths, few items out of many, and many of them by parts."""
+"""Indices: ranges of different lengths, few out of many, the best of each owner."""
 
 from collections.abc import Callable
 
@@ -92,6 +92,25 @@ def find(key: Tensor, wanted: Tensor) -> Tensor:
         return torch.full_like(wanted, -1)
     place = torch.searchsorted(key, wanted).clamp(max=key.numel() - 1)
     return torch.where(key[place] == wanted, place, -1)
+
+
+def largest(owner: Tensor, value: Tensor, k: int) -> Tensor:
+    """Places of the ``k`` largest values of each owner, or of all where it has fewer.
+
+    Args:
+        owner: Whose each value is, in any order, with shape ``[M]``.
+        value: The values, with shape ``[M]``; of equal ones, earlier ones are taken.
+        k: Number of places at most.
+
+    Returns:
+        Places, ascending.
+    """
+    order = value.argsort(descending=True, stable=True)
+    order = order[owner[order].argsort(stable=True)]
+    grouped = owner[order]
+    rank = torch.arange(len(order), device=order.device)
+    rank = rank - torch.searchsorted(grouped, grouped)
+    return order[rank < k].sort().values
 
 
 def by_parts(function: Callable[[Tensor], Tensor], index: Tensor, size: int) -> Tensor:

@@ -154,16 +154,12 @@ def _arrows(
     relations: Sequence[str] | None,
 ) -> dict[str, list[Neighbor]]:
     """Arrows to each of ``k`` neighbours, those with the same relations together."""
-    if item not in graph.ids:
-        raise KeyError(f"'item' needs to be an id of the graph (got {item!r})")
     arrows: dict[str, list[Neighbor]] = defaultdict(list)
     reach: dict[str, float] = defaultdict(float)
-    edges = likely_edges(graph, min_prob, relations)
+    edges = likely_edges(graph, min_prob, relations, [item])
     for name, (place, probability) in edges.items():
-        source, target = graph.edge_index[:, place]
-        own = source == graph.ids.index(item)
-        probs = probability[own].tolist()
-        for index, prob in zip(target[own].tolist(), probs, strict=True):
+        target, probs = graph.edge_index[1, place], probability.tolist()
+        for index, prob in zip(target.tolist(), probs, strict=True):
             neighbor = graph.ids[index]
             arrows[neighbor].append(Neighbor(neighbor, name, prob))
             reach[neighbor] += prob / sum(probs)

@@ -80,4 +80,7 @@ class _Worker:
 
     def __call__(self, batch: dict[str, NDArray]) -> dict[str, NDArray]:
         [block] = batch["block"]
-        return {"found": self.function(block.tolist()).detach().cpu().numpy()}
+        found = self.function(block.tolist()).detach().cpu()
+        if found.dtype == torch.bfloat16:  # which Arrow does not know
+            found = found.float()
+        return {"found": found.numpy()}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch_geometric.data import HeteroData
 
 from lrdgraph import LatentRelationGraph
-from lrdgraph.candidates import relation_pairs, unite
+from lrdgraph.candidates import relation_pairs, sampling_weight, unite
 from lrdgraph.discovery import discover
 from lrdgraph.habits import count_chances, count_habits
 from lrdgraph.testing import make_shop
@@ -145,3 +145,24 @@ def test_vectors_beyond_single_precision_are_refused():
     data["item"].x[3, 1] = 1e300
     with pytest.raises(ValueError, match=r"'x' needs to be finite \(got inf .*'i3'"):
         unite(data)
+
+
+def test_weights_of_many_pairs_are_summed_without_overflow():
+    followed = torch.tensor([4.0, 1.0, 0.0, 9.0]).repeat(250)
+    lags = torch.stack([followed * 1e24, followed], dim=1)  # as of 10^15 pairs
+    static = torch.arange(1000) % 4 != 3
+    weight = sampling_weight(lags, static)
+    total = weight.cumsum(0)
+    assert (total.diff() >= 0).all()
+    assert total[-1] > 2**60
+    # Three quarters by the root of 4 and 1, a quarter evenly.
+    share = weight[:4].double() / weight.sum() * 250
+    expected = torch.tensor([0.75 * 2 / 3 + 0.25 / 3, 0.75 / 3 + 0.25 / 3, 0.25 / 3, 0])
+    torch.testing.assert_close(share.float(), expected, atol=1e-3, rtol=0)
+
+
+def test_two_items_of_one_id_are_refused():
+    data = make_shop([[0, 1, 2]], 3, {"bought": [(0, 1)]})
+    data["item"].id = ["a", "b", "a"]
+    with pytest.raises(ValueError, match="different .*'a' twice"):
+        LatentRelationGraph(data, num_latent=0)

@@ -9,8 +9,8 @@ from lrdgraph.discovery import discover
 from lrdgraph.health import Health, health
 from lrdgraph.models import LRDRec
 from lrdgraph.recovery import kmeans_labels, relation_recovery
-from lrdgraph.tasks import NextItem, fit, make_trainer
 from lrdgraph.testing import HashTextEncoder, tiny_shop
+from lrdgraph.training import NextItem, fit, make_trainer
 from lrdgraph.transforms import EmbedText, Normalize
 from lrdgraph.typing import VAL
 

@@ -16,9 +16,9 @@ from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.datasets import PlantedRelations
 from lrdgraph.export import export_scoring
 from lrdgraph.models import LRDRec
-from lrdgraph.tasks import NextItem, fit, make_trainer
 from lrdgraph.testing import HashTextEncoder
 from lrdgraph.text import VectorCache
+from lrdgraph.training import NextItem, fit, make_trainer
 
 resource = pytest.importorskip("resource", reason="file sizes have no limit here")
 

@@ -15,8 +15,8 @@ from lrdgraph.discovery import discover
 from lrdgraph.health import health
 from lrdgraph.knowledge import Knowledge
 from lrdgraph.models import KDA, LRDRec, SASRec, large
-from lrdgraph.tasks import NextItem, fit, make_trainer
 from lrdgraph.testing import HashTextEncoder, tiny_shop
+from lrdgraph.training import NextItem, fit, make_trainer
 from lrdgraph.typing import PairDraw
 
 L, C = 10, 16

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from lrdgraph.datasets.files import save_tensors
-from lrdgraph.resuming import read_checkpoint
+from lrdgraph.files import save_tensors
 from lrdgraph.text import VectorCache
+from lrdgraph.training.resuming import read_checkpoint
 
 resource = pytest.importorskip("resource", reason="memory has no limit here")
 STATUS = Path("/proc/self/status")

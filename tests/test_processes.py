@@ -17,7 +17,7 @@ from pytorch_lightning import seed_everything
 from lrdgraph import LatentRelationGraph
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.models import LRDRec
-from lrdgraph.tasks import NextItem, fit, make_trainer
+from lrdgraph.training import NextItem, fit, make_trainer
 from lrdgraph.testing import tiny_shop
 
 folder, devices, epochs, options = sys.argv[1], *map(json.loads, sys.argv[2:])

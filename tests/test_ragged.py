@@ -7,6 +7,7 @@ from lrdgraph.ragged import (
     ascending,
     by_parts,
     distinct,
+    largest,
     ragged_arange,
     relabel,
     starts,
@@ -46,6 +47,20 @@ def test_distinct_keeps_the_shape():
     index = torch.tensor([[3, 1], [1, 7]])
     items, place = distinct(index, 8)
     assert items[place].equal(index)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=12))
+def test_the_largest_of_each_owner_are_those_of_a_loop(pairs):
+    owner, value = torch.tensor(pairs, dtype=torch.long).view(-1, 2).unbind(1)
+    ahead = [
+        sum(
+            other == mine and (-high, place) < (-low, here)
+            for place, (other, high) in enumerate(pairs)
+        )
+        for here, (mine, low) in enumerate(pairs)
+    ]
+    expected = [here for here, number in enumerate(ahead) if number < 2]
+    assert largest(owner, value, 2).tolist() == expected
 
 
 @given(st.lists(st.lists(st.integers(0, 6), max_size=5), min_size=1, max_size=3))

@@ -173,7 +173,7 @@ def test_given_axes_are_used(graph: LatentRelationGraph) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"item": "B999"}, KeyError, r"'item' needs to be an id .*got 'B999'"),
+        ({"item": "B999"}, KeyError, r"item 'B999' needs to be one of the 40"),
         ({"k": 0}, ValueError, r"'k' needs to be positive \(got 0\)"),
         ({"min_prob": 2.0}, ValueError, r"'min_prob' needs to be from 0 to 1"),
         ({"relations": ["friend"]}, KeyError, r"also_bought.*got 'friend'"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lrdgraph.cli.checks import check_folder
+from lrdgraph.cli.checks import check_model_folder
 from lrdgraph.cli.settings import Settings, open_model
 from lrdgraph.cli.shop import make_encoder
 from lrdgraph.cli.telling import say
@@ -22,7 +22,7 @@ def run(args: Namespace) -> None:
     Raises:
         ValueError: If there is no new item with a text.
     """
-    check_folder(args.out)
+    check_model_folder(args.out, args.overwrite)
     model, remembered = open_model(args.model)
     settings = remembered.given(args)
     table = _read(args.items, settings)

@@ -8,8 +8,13 @@ from pathlib import Path
 from torch_geometric.data import HeteroData
 
 from lrdgraph.candidates import relation_pairs
-from lrdgraph.datasets.files import is_writable
-from lrdgraph.typing import TEXT_KNN, TRANSITION
+from lrdgraph.data import Histories, Questions
+from lrdgraph.files import is_writable
+from lrdgraph.pretrained.folder import CONFIG
+from lrdgraph.typing import TEXT_KNN, TRANSITION, VAL
+
+CHECKPOINTS = ".checkpoints"
+"""In a model's folder, until training is over."""
 
 
 def check_folder(path: str | Path) -> None:
@@ -24,6 +29,40 @@ def check_folder(path: str | Path) -> None:
         raise ValueError(f"'{path}' needs to be a folder (got the file '{there}')")
     if not is_writable(path):
         raise ValueError(f"'{path}' needs to be writable ('{there}' is not)")
+
+
+def check_model_folder(path: str | Path, overwrite: bool) -> None:
+    """See to it that a model can be written, and that none is lost by that.
+
+    A run that was interrupted may be gone on with.
+
+    Args:
+        path: The folder.
+        overwrite: Whether a model that is there may be replaced.
+
+    Raises:
+        ValueError: As :func:`check_folder`, or if there is a model that is to stay.
+    """
+    check_folder(path)
+    under_way = (Path(path) / CHECKPOINTS).exists()
+    if (Path(path) / CONFIG).exists() and not (overwrite or under_way):
+        raise ValueError(
+            f"'{path}' holds a model already: give another folder to --out, or "
+            "--overwrite to replace it"
+        )
+
+
+def check_purchases(data: HeteroData) -> None:
+    """See to it that there are purchases to tell by when training is to stop.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    if not len(Questions(Histories.from_data(data), VAL, max_length=1)):
+        raise ValueError(
+            "training needs users with three or more interactions, or a column 'split' "
+            "with 1 (validation), to know when to stop (got none)"
+        )
 
 
 def check_file(path: str | Path, suffixes: Collection[str] = ()) -> None:

@@ -16,9 +16,9 @@ from lrdgraph.cli.options import settle_discovery
 from lrdgraph.cli.settings import Settings
 from lrdgraph.cli.shop import make_encoder, prepare, read_shop
 from lrdgraph.cli.telling import on_terminal, print_table, say
-from lrdgraph.datasets.files import atomic_write
 from lrdgraph.describe import Description, describe, overview
 from lrdgraph.discovery import discover
+from lrdgraph.files import atomic_write
 from lrdgraph.graph import LatentRelationGraph
 from lrdgraph.report import write_report
 

@@ -5,21 +5,16 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 
-import torch
-from torch import Tensor
 from torch_geometric.data import HeteroData
 
-from lrdgraph.breadth import Breadth
 from lrdgraph.cli.settings import open_model
 from lrdgraph.cli.shop import read_known
 from lrdgraph.cli.telling import print_metrics, say
 from lrdgraph.data import Histories, Questions
-from lrdgraph.metrics import rank_of_target, ranking_metrics
+from lrdgraph.evaluate import evaluate
 from lrdgraph.models import LRDRec, Popularity
 from lrdgraph.transforms import Trends
 from lrdgraph.typing import TEST, VAL
-
-_QUESTIONS = 256  # users at a time, whose scores of the whole catalogue are in memory
 
 
 def run(args: Namespace) -> None:
@@ -30,8 +25,7 @@ def run(args: Namespace) -> None:
     if model.trend is not None:
         data = Trends()(data)
         model = model.over(model.graph, trend=data["item"].trend)
-    with model.edges_kept():
-        metrics = measure(model, data)
+    metrics = measure(model, data)
     if args.json:
         print(json.dumps(metrics, indent=2))
     else:
@@ -63,7 +57,7 @@ def measure(
         if len(questions):
             say(f"{name}: {len(questions):,} purchases to foretell")
             for prefix, ranker in ((name, model), (f"{name}, popularity", popularity)):
-                found = _ranking(ranker, questions, count)
+                found = evaluate(ranker, questions, count).metrics
                 if ranker is popularity:  # which finds what is popular: one row says it
                     found = {n: value for n, value in found.items() if "/" not in n}
                 metrics |= {f"{prefix}/{n}": value for n, value in found.items()}
@@ -73,21 +67,3 @@ def measure(
             "more interactions, or a column 'split' with 1 (validation) or 2 (test)"
         )
     return metrics
-
-
-@torch.no_grad()
-def _ranking(
-    model: LRDRec | Popularity, questions: Questions, count: Tensor
-) -> dict[str, float]:
-    """Ranked in the whole catalogue without what the user had before."""
-    model.eval()
-    states, ranks = model.item_states(), []
-    breadth = Breadth(count)
-    for places in torch.arange(len(questions)).split(_QUESTIONS):
-        asked = questions.__getitems__(places.tolist())
-        when = asked["period"], asked["history_time"]
-        scores = model(asked["history"], states, *when)
-        seen = asked["seen_row"], asked["seen_item"]
-        ranks.append(rank_of_target(scores, asked["target"], seen))
-        breadth.update(scores, ranks[-1], asked["target"], seen)
-    return ranking_metrics(torch.cat(ranks)) | breadth.compute()

@@ -9,7 +9,8 @@ from pytorch_lightning import Trainer
 
 from lrdgraph.cli.telling import on_terminal, say
 from lrdgraph.data.datamodule import SequenceDataModule
-from lrdgraph.tasks import MONITOR, NextItem, fit, make_trainer
+from lrdgraph.training import NextItem, fit, make_trainer
+from lrdgraph.training.next_item import MONITOR
 
 
 class ToldNextItem(NextItem):
@@ -23,7 +24,7 @@ class ToldNextItem(NextItem):
 
 
 def quiet_trainer(folder: Path, max_epochs: int, patience: int) -> Trainer:
-    """A trainer of :func:`~lrdgraph.tasks.make_trainer` that says nothing of itself."""
+    """What :func:`~lrdgraph.training.make_trainer` makes, silent about itself."""
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     return make_trainer(
         folder, max_epochs=max_epochs, patience=patience, progress=on_terminal()
@@ -31,7 +32,7 @@ def quiet_trainer(folder: Path, max_epochs: int, patience: int) -> Trainer:
 
 
 def fit_or_stop(trainer: Trainer, task: NextItem, data: SequenceDataModule) -> None:
-    """Train, or go on with the run in the folder; see :func:`~lrdgraph.tasks.fit`.
+    """Train, or go on with the run in the folder; see :func:`~lrdgraph.training.fit`.
 
     Raises:
         KeyboardInterrupt: After Ctrl-C, which Lightning turns into an exit of its own.

@@ -56,6 +56,13 @@ def add_tables(parser: ArgumentParser, shop: bool) -> None:
     add_columns(parser, text=shop, shared=shop)
 
 
+def add_overwrite(parser: ArgumentParser) -> None:
+    """Whether a model that is there may be replaced."""
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace the model that is there"
+    )
+
+
 def add_columns(
     parser: ArgumentParser,
     interactions: bool = True,
@@ -77,13 +84,15 @@ def add_columns(
         group.add_argument(
             "--time-column",
             metavar="NAME",
-            help="seconds since the epoch, or dates (default: time)",
+            help="seconds since 1970, or dates such as 2024-01-31 or 2024-01-31 17:00 "
+            "(default: time)",
         )
     if text:
         group.add_argument(
             "--text-columns",
             metavar="NAME",
             nargs="+",
+            action="extend",
             help="what makes up an item's text, in this order (default: title)",
         )
     if shared:
@@ -91,6 +100,7 @@ def add_columns(
             "--shared-columns",
             metavar="NAME",
             nargs="+",
+            action="extend",
             help="whose equal values make a relation same_NAME, such as brand",
         )
 
@@ -202,6 +212,7 @@ def add_edges(parser: ArgumentParser) -> None:
         "--only",
         metavar="RELATION",
         nargs="+",
+        action="extend",
         help="names of relations, such as latent_1 (default: all)",
     )
     group.add_argument(

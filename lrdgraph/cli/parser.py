@@ -87,6 +87,7 @@ def _train(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--out", metavar="MODEL", required=True, help="folder for the trained model"
     )
+    options.add_overwrite(parser)
     parser.add_argument(
         "--continue-from",
         metavar="MODEL",
@@ -130,13 +131,21 @@ def _recommend(parser: ArgumentParser) -> None:
         "to whom", "without any of these, to somebody of whom nothing is known"
     )
     whom.add_argument(
-        "--history", nargs="+", metavar="ITEM", help="ids of items, oldest first"
+        "--history",
+        nargs="+",
+        action="extend",
+        metavar="ITEM",
+        help="ids of items, oldest first",
     )
     whom.add_argument(
         "--interactions", metavar="FILE", help="table of who bought what when"
     )
     whom.add_argument(
-        "--user", nargs="+", metavar="ID", help="users of the interactions"
+        "--user",
+        nargs="+",
+        action="extend",
+        metavar="ID",
+        help="users of the interactions",
     )
     whom.add_argument(
         "--out",
@@ -195,6 +204,7 @@ def _add(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--out", metavar="MODEL2", required=True, help="folder for the grown model"
     )
+    options.add_overwrite(parser)
     parser.add_argument(
         "--prominence",
         type=float,
@@ -220,6 +230,7 @@ def _report(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--user",
         nargs="+",
+        action="extend",
         metavar="ID",
         help="users of the interactions whose recommendations are explained "
         "(default: the first five)",

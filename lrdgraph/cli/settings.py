@@ -7,7 +7,7 @@ from argparse import Namespace
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from lrdgraph.datasets.files import atomic_write
+from lrdgraph.files import atomic_write
 from lrdgraph.models import LRDRec
 from lrdgraph.pretrained.hub import SETTINGS, fetch
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from argparse import Namespace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,6 +18,7 @@ from lrdgraph.datasets import from_tables
 from lrdgraph.datasets.assemble import INTERACTS
 from lrdgraph.datasets.cleaning import as_ids, clean_text
 from lrdgraph.datasets.tables import read_items, read_table
+from lrdgraph.files import cache_folder
 from lrdgraph.graph import LatentRelationGraph
 from lrdgraph.text import EndpointEncoder, TextEncoder, VectorCache, packaged_model
 from lrdgraph.text.cache import FingerprintedEncoder
@@ -44,10 +43,7 @@ def make_encoder(settings: Settings, folder: str | None) -> VectorCache:
         ValueError: If a server is given without a model, or if no model is given and
             none is packaged.
     """
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return VectorCache(
-        _text_model(settings), folder or Path(base) / "lrdgraph" / "vectors"
-    )
+    return VectorCache(_text_model(settings), folder or cache_folder() / "vectors")
 
 
 def _text_model(settings: Settings) -> FingerprintedEncoder:

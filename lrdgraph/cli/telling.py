@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lrdgraph.cli.letters import printable, printable_lines
-from lrdgraph.datasets.files import atomic_write
 from lrdgraph.describe.description import shortened
+from lrdgraph.files import atomic_write
 from lrdgraph.typing import TRANSITION, Reason, Recommendation
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch_geometric.data import HeteroData
 
-from lrdgraph.cli.checks import check_folder
+from lrdgraph.cli.checks import CHECKPOINTS, check_model_folder, check_purchases
 from lrdgraph.cli.discover import discovered
 from lrdgraph.cli.evaluate import measure
 from lrdgraph.cli.options import settle_discovery
@@ -21,7 +21,6 @@ from lrdgraph.describe import describe, overview
 from lrdgraph.graph import LatentRelationGraph
 from lrdgraph.models import LRDRec
 
-_CHECKPOINTS = ".checkpoints"  # in the model's folder, until training is over
 _NEGATIVES, _QUESTIONS = 1024, 2000  # of a large catalogue, in training and evaluation
 
 
@@ -32,13 +31,14 @@ def run(args: Namespace) -> None:
         ValueError: If options do not go together, or if nobody bought enough.
     """
     settle_discovery(args, args.continue_from)
-    check_folder(args.out)
+    check_model_folder(args.out, args.overwrite)
     earlier, known = None, Settings()
     if args.continue_from:
         earlier, known = open_model(args.continue_from)
     _check_trends(args, earlier)
     settings = known.given(args)
     data = read_shop(args, settings)
+    check_purchases(data)
     sentence = f"{tell_shop(data)}, from {_names(args)}."
     encoder = make_encoder(settings, args.vectors)
     torch.manual_seed(args.seed)
@@ -51,7 +51,7 @@ def run(args: Namespace) -> None:
     _name_relations(model.graph, data)
     replace(settings, data=sentence, metrics=metrics).write(args.out)
     model.save_pretrained(args.out, data=sentence, metrics=metrics)
-    shutil.rmtree(Path(args.out) / _CHECKPOINTS)
+    shutil.rmtree(Path(args.out) / CHECKPOINTS)
     print_metrics(metrics)
     print(f"\nThe model is in {args.out}")
 
@@ -80,7 +80,7 @@ def _questions(args: Namespace) -> int | None:
 
 def _begin(args: Namespace, data: HeteroData) -> LRDRec:
     """A new model, its relations discovered unless a checkpoint has them already."""
-    if (Path(args.out) / _CHECKPOINTS / "last.ckpt").exists():
+    if (Path(args.out) / CHECKPOINTS / "last.ckpt").exists():
         graph = LatentRelationGraph(data, args.num_latent, objective=args.objective)
     else:
         graph = discovered(data, args)
@@ -104,12 +104,7 @@ def _train(args: Namespace, model: LRDRec, data: HeteroData) -> None:
     batches = SequenceDataModule(
         data, model.max_length, args.batch_size, num_questions=_questions(args)
     )
-    if not len(batches.validation):
-        raise ValueError(
-            "training needs users with three or more interactions, or a column 'split' "
-            "with 1 (validation), to know when to stop (got none)"
-        )
-    folder = Path(args.out) / _CHECKPOINTS
+    folder = Path(args.out) / CHECKPOINTS
     if (folder / "last.ckpt").exists():
         say(f"going on with the run in {folder}")
     say(f"training for {args.epochs} epochs at most")

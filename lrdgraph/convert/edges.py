@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from lrdgraph.ragged import largest
+
 if TYPE_CHECKING:
     from lrdgraph.graph import LatentRelationGraph
 
@@ -50,7 +52,7 @@ def likely_edges(
             kept = ((probability >= min_prob) & (probability > 0)).nonzero().squeeze(1)
             if top_k is not None:
                 source = graph.edge_index[0, edge_id[kept]]
-                kept = kept[_surest(source, probability[kept], top_k)]
+                kept = kept[largest(source, probability[kept], top_k)]
             edges[name] = edge_id[kept], probability[kept]
     return edges
 
@@ -101,13 +103,3 @@ def _edges_from(graph: LatentRelationGraph, items: Collection[str] | None) -> Te
         return torch.arange(graph.num_edges, device=device)
     source = torch.tensor([*map(graph.index, items)], dtype=torch.long)
     return graph.edges_from(source.unique().to(device))[1]
-
-
-def _surest(source: Tensor, probability: Tensor, top_k: int) -> Tensor:
-    """Where the ``top_k`` surest pairs of each source stand, in their own order."""
-    order = probability.argsort(descending=True, stable=True)
-    order = order[source[order].argsort(stable=True)]
-    grouped = source[order]
-    first = torch.searchsorted(grouped, grouped)
-    rank = torch.arange(order.numel(), device=order.device) - first
-    return order[rank < top_k].sort().values

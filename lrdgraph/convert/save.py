@@ -10,7 +10,7 @@ from lrdgraph.convert.edges import Edges, likely_edges
 from lrdgraph.convert.rdf import write_ntriples
 from lrdgraph.convert.tables import write_parquet, write_tsv
 from lrdgraph.convert.xml import write_gexf, write_graphml
-from lrdgraph.datasets.files import atomic_write
+from lrdgraph.files import atomic_write
 
 if TYPE_CHECKING:
     from lrdgraph.graph import LatentRelationGraph

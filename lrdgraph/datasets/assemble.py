@@ -186,6 +186,11 @@ def _describe_items(items: pd.DataFrame, used: pd.Index) -> pd.DataFrame:
     unknown = used[~used.isin(table["item"])]
     if len(unknown) == 0:
         return table
+    if len(unknown) == len(used) and len(table):
+        raise ValueError(
+            f"'items' needs rows of items that were bought, such as {used[0]!r} (got "
+            f"none, but such as {table['item'].iloc[0]!r}); ids are compared as text"
+        )
     warnings.warn(
         f"{len(unknown)} items of the interactions have no row in items and get no "
         f"text, the first being {unknown[0]!r}",
@@ -275,9 +280,10 @@ def _observed(
     known = np.all(pairs >= 0, axis=0)
     if not known.all():
         row = int((~known).argmax())
+        hint = "" if known.any() else "; brands go into 'shared' (--shared-columns)"
         warnings.warn(
             f"Dropped {(~known).sum()} of {len(known)} relations with an item outside "
-            f"the catalogue, the first being {relations.iloc[row].to_list()}",
+            f"the catalogue, the first being {relations.iloc[row].to_list()}{hint}",
             stacklevel=3,
         )
     for code, name in enumerate(relation.categories):

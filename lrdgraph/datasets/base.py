@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch_geometric.data import HeteroData, InMemoryDataset
 from torch_geometric.transforms import BaseTransform
 
-from lrdgraph.datasets.files import download, is_writable, save_tensors, user_cache
+from lrdgraph.files import download, is_writable, save_tensors, user_cache
 
 Transform = Callable[[HeteroData], HeteroData]
 

@@ -72,6 +72,11 @@ def open_text(path: Path) -> Iterator[BinaryIO]:
     try:
         with opener(path, "rb") as file:
             yield io.BufferedReader(_Watched(file, most), 2**18)
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"'{path}' cannot be read: it needs to be in UTF-8, as what Excel calls "
+            f"'CSV UTF-8' is ({error})"
+        ) from error
     except Exception as error:  # parsers raise whatever they like
         raise ValueError(f"'{path}' cannot be read: {error}") from error
 

@@ -1,5 +1,6 @@
 """Tables of separated values, whose rows are those that were meant."""
 
+import re
 import warnings
 from collections.abc import Sequence
 from functools import partial
@@ -9,6 +10,7 @@ import pandas as pd
 
 from lrdgraph.datasets.reading import open_text
 
+_SEPARATOR = re.compile(r"[,;\t|]")
 _MISSING = ["", "NA", "N/A", "NaN", "nan", "None", "null", "NULL"]
 
 
@@ -61,6 +63,11 @@ def _read_header(path: Path, separator: str) -> pd.Index:
                 f"its header has {num_columns} fields, but its first row "
                 f"{num_columns + first.index.nlevels}: a field that holds "
                 f"{separator!r} needs quotes around it"
+            )
+        if len(first.columns) == 1 and (other := _SEPARATOR.search(first.columns[0])):
+            raise ValueError(
+                f"its header has one field, {first.columns[0]!r}: fields need to be "
+                f"separated by {separator!r} (got {other[0]!r}?)"
             )
     return first.columns
 

@@ -78,7 +78,12 @@ def from_tables(
             has a name that is taken.
     """
     events = read_table(interactions, "interactions", (user, item))
-    _require(events, "interactions", (user, item, time))
+    _require(events, "interactions", (user, item))
+    if time not in events.columns:
+        raise ValueError(
+            f"'interactions' needs the column {time!r} (got {list(events.columns)}), "
+            "which says what came first; where there are no times, number the rows"
+        )
     products = read_items(items, id or item, text)
     _require(products, "items", shared)
     names = {user: "user", item: "item", time: "time"}

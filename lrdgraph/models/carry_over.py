@@ -9,8 +9,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from lrdgraph.evaluating import evaluating
 from lrdgraph.graph import LatentRelationGraph
+from lrdgraph.nn.evaluation_mode import evaluating
 
 if TYPE_CHECKING:
     from lrdgraph.models import LRDRec

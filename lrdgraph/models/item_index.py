@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lrdgraph.evaluating import evaluating
+from lrdgraph.nn.evaluation_mode import evaluating
 from lrdgraph.nn.scoring import history_paths, last_rows
 from lrdgraph.typing import TypedEdges
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _OPTIONS = ("num_probes", "num_candidates")
 _BITS = 4  # of a pair of channels
+_LONGEST = 256  # rows at most that are no part of the cells, and always candidates
 _PER_CELL = 39  # rows that k-means needs and looks at for each cell
 
 
@@ -36,8 +37,10 @@ class ItemIndex:
     Transformation for Inner-Product Spaces", Bachrach et al., RecSys 2014), and among
     rows that are rounded, four bits for two channels, of which 32 are compared at a
     time ("Accelerated Nearest Neighbor Search with Quick ADC", Andre et al.,
-    ICMR 2017). What can be missed is an item without an edge from the history, in a
-    cell that is not searched or not among the candidates by its rounded row.
+    ICMR 2017). The longest rows, of which a single one would make the rounding of all
+    others coarse, are always candidates. What can be missed is an item without an edge
+    from the history, in a cell that is not searched or not among the candidates by its
+    rounded row.
 
     All pairs are typed once, and their weights kept: 4 bytes a pair and relation.
 
@@ -68,15 +71,13 @@ class ItemIndex:
             self.states, self.offsets = model.item_states(), model.item_offsets()
         self._weight = model.edge_weights()
         self._popularity, self._cells = popularity(model), None
-        if num_candidates < self.num_items:
-            self._cells = _cells(self._rows().cpu().numpy(), num_probes)
-
-    def _rows(self) -> Tensor:
-        """Vectors whose distances order items as scores do, ``[N, C + 2]``."""
         rows = torch.cat([self.states, self.offsets.unsqueeze(1)], dim=1)
-        length = rows.square().sum(1)
-        short = (length.max() - length).sqrt().unsqueeze(1)
-        return _even(torch.cat([rows, short], dim=1))
+        order = rows.square().sum(1).argsort(descending=True)
+        longest = min(_LONGEST, self.num_items // 16)
+        self._long, self._others = order[:longest], order[longest:].sort().values
+        if num_candidates < self.num_items and len(self._others) >= 2**_BITS:
+            others = _with_equal_lengths(rows[self._others])
+            self._cells = _cells(others.cpu().numpy(), num_probes)
 
     @torch.no_grad()
     def candidates(self, history: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -100,10 +101,10 @@ class ItemIndex:
         nothing = (history == self.num_items).all(dim=1)
         if self._popularity is not None and nothing.any():
             far[nothing] = self._popularity.topk(far.size(1)).indices
-        row, rank = (far >= 0).nonzero(as_tuple=True)
+        row = torch.arange(len(far), device=far.device).repeat_interleave(far.size(1))
         key = torch.cat(
             [
-                row * self.num_items + far[row, rank],
+                row * self.num_items + far.flatten(),
                 (near.row.unsqueeze(1) * self.num_items + near.item).flatten(),
             ]
         )
@@ -122,13 +123,18 @@ class ItemIndex:
         return TypedEdges(edge_index, self._weight[edge_id])
 
     def _far(self, user: Tensor, k: int) -> Tensor:
-        """Items of the largest inner products, ``[B, k]``; -1 where there are fewer."""
-        if self._cells is None or k >= self.num_items:
+        """Items among which the ``k`` of largest inner products are, ``[B, P]``."""
+        if self._cells is None or k >= len(self._others):
             every = torch.arange(self.num_items, device=user.device)
             return every.repeat(len(user), 1)
         asked = _even(F.pad(F.pad(user, (0, 1), value=1.0), (0, 1)))
-        _, item = self._cells.search(asked.cpu().numpy(), k)
-        return torch.from_numpy(item).to(user.device)
+        _, place = self._cells.search(asked.cpu().numpy(), k)
+        item = self._others[torch.from_numpy(place).to(user.device)]
+        few = torch.from_numpy((place < 0).any(1)).to(user.device)
+        if few.any():  # the cells that were searched hold fewer
+            scores = user[few] @ self.states.t() + self.offsets
+            item[few] = scores.topk(k).indices
+        return torch.cat([item, self._long.expand(len(user), -1)], dim=1)
 
 
 def popularity(model: LRDRec) -> Tensor | None:
@@ -148,6 +154,13 @@ def _by_row(
     shape = num_rows, int(length.max())
     scores = score.new_full(shape, -torch.inf).index_put((row, place), score)
     return scores, item.new_zeros(shape).index_put((row, place), item)
+
+
+def _with_equal_lengths(rows: Tensor) -> Tensor:
+    """Rows ``[n, C]`` with one more channel: the nearest have largest products."""
+    length = rows.square().sum(1)
+    short = (length.max() - length).sqrt().unsqueeze(1)
+    return _even(torch.cat([rows, short], dim=1))
 
 
 def _even(rows: Tensor) -> Tensor:

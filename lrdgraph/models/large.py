@@ -12,7 +12,8 @@ scores, and the relations of all pairs that leave a history. With ``num_negative
 - states are those of items that occur in any of this. What convolutions hear from
   neighbours is what these said when edges were typed last, without a gradient
   (the historical embeddings of "GNNAutoScale", Fey et al., ICML 2021);
-- the gradient of id embeddings is sparse, for :class:`~lrdgraph.optimizing.RowAdamW`.
+- the gradient of id embeddings is sparse, for
+  :class:`~lrdgraph.training.optimizing.RowAdamW`, unless several GPUs share a step.
 
 Evaluation and recommendation rank the whole catalogue, as ever.
 """

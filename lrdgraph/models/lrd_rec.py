@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from lrdgraph import pretrained
-from lrdgraph.evaluating import evaluating
 from lrdgraph.graph import LatentRelationGraph
 from lrdgraph.models import carry_over, large, recommending, sampled
 from lrdgraph.models.newcomers import Newcomers
 from lrdgraph.models.sampled import Asked, Common, Reach
 from lrdgraph.models.sasrec import SASRec
 from lrdgraph.nn.conv.typed_mean import EDGES, FrozenTypedMean
+from lrdgraph.nn.evaluation_mode import evaluating
 from lrdgraph.nn.frozen_convs import FrozenConvs
 from lrdgraph.nn.precision import in_single_precision
 from lrdgraph.nn.scoring import (

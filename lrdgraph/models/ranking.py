@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from lrdgraph.evaluating import evaluating
 from lrdgraph.explain import TELLING, contributions
 from lrdgraph.models.item_index import ItemIndex, popularity
+from lrdgraph.nn.evaluation_mode import evaluating
 from lrdgraph.nn.scoring import best
 
 if TYPE_CHECKING:

@@ -125,7 +125,7 @@ def reach(
 
 def _draw(key: Tensor, salt: Tensor, rate: Tensor) -> Tensor:
     """Whether each key is drawn, by a hash, so that equal keys share their fate."""
-    scattered = (key * (2 * salt[0] + 1) + salt[1]) >> 39 & (2**24 - 1)
+    scattered = ((key + 1) * (2 * salt[0] + 1) + salt[1]) >> 39 & (2**24 - 1)
     return scattered < rate * 2**24
 
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 import os
 from contextlib import ExitStack
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,7 +25,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from lrdgraph.candidates import Candidates
-from lrdgraph.datasets.files import atomic_write
+from lrdgraph.files import atomic_write, digest_of
 from lrdgraph.graph import LatentRelationGraph
 from lrdgraph.text.vector_step import VectorStep
 
@@ -180,12 +179,3 @@ def _vector_steps(tensors: dict[str, Tensor]) -> list[VectorStep]:
             place, part = name.split(".")[2:]
             steps.setdefault(place, {})[part] = tensor
     return [VectorStep(**steps[place]) for place in sorted(steps, key=int)]
-
-
-def digest_of(path: str | Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits."""
-    digest = sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

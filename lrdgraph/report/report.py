@@ -13,10 +13,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from torch_geometric.data import HeteroData
 
 from lrdgraph.convert.xml import legal
-from lrdgraph.datasets.files import atomic_write
 from lrdgraph.describe import Description, describe
 from lrdgraph.describe.description import LAG_NAMES, tell_habits
 from lrdgraph.describe.pairs import titles_of
+from lrdgraph.files import atomic_write
 from lrdgraph.graph import LatentRelationGraph
 from lrdgraph.models import LRDRec
 from lrdgraph.report.explorer import look, look_of_lent, neighborhoods

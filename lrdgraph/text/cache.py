@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 import zlib
 from hashlib import sha256
@@ -16,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from lrdgraph.files import atomic_write
 from lrdgraph.text.progress import progress_bar
 from lrdgraph.text.vectors import check_vectors
 
@@ -108,7 +108,12 @@ class VectorCache:
             return self.encoder([])
         keys = self._keys(texts)
         self._fill(keys, texts)
-        return self._gather(keys)
+        try:
+            return self._gather(keys)
+        except (FileNotFoundError, SafetensorError):  # removed or cut off since read
+            self._shards, self._places = {}, {}
+            self._fill(keys, texts)
+            return self._gather(keys)
 
     def fill(self, texts: list[str]) -> int:
         """Embed the texts that are new, and keep their vectors without giving them.
@@ -185,21 +190,27 @@ class VectorCache:
         for path in sorted(self.shard_folder.glob("*.safetensors")):
             if path.name not in self._shards:
                 keys, vectors = _read_shard(path)
+                if keys:
+                    self._check_size(vectors.size(1))
                 self._keep(path.name, keys, vectors.size(1))
 
-    def _write_shard(self, keys: list[bytes], vectors: Tensor) -> str:
-        """Write a shard, whole or not at all, and give its file name."""
+    def _check_size(self, num_channels: int) -> None:
         for name, known in self._shards.items():
-            if known not in (0, vectors.size(1)):
+            if known not in (0, num_channels):
                 raise ValueError(
                     f"vectors need to have {known} channels as in "
                     f"{self.shard_folder / name} in 'VectorCache' (got "
-                    f"{vectors.size(1)}); if another model now has that name, remove "
+                    f"{num_channels}); if another model now has that name, remove "
                     f"the folder"
                 )
+
+    def _write_shard(self, keys: list[bytes], vectors: Tensor) -> str:
+        """Write a shard, whole or not at all, and give its file name."""
+        self._check_size(vectors.size(1))
         self.shard_folder.mkdir(parents=True, exist_ok=True)
         path = self.shard_folder / f"{uuid4().hex}.safetensors"
-        _write_atomically(path, _to_bytes(keys, vectors))
+        with atomic_write(path) as file:
+            file.write(_to_bytes(keys, vectors))
         return path.name
 
 
@@ -230,20 +241,3 @@ def _read_shard(path: Path) -> tuple[list[bytes], Tensor]:
 
 def _checksum(key: Tensor, vector: Tensor) -> str:
     return str(zlib.crc32(vector.numpy().data, zlib.crc32(key.numpy().data)))
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that is there whole or not at all, whenever the power fails."""
-    temporary = path.with_suffix(".tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:  # where it failed, a full disk needs the room
-        temporary.unlink(missing_ok=True)
-    if hasattr(os, "O_DIRECTORY"):  # where folders can be synced: not on Windows
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        os.fsync(folder)
-        os.close(folder)

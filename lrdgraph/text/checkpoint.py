@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
+from lrdgraph.files import digest_of
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -172,8 +174,4 @@ def _sha256(files: list[Path]) -> str:
 
 @cache
 def _file_digest(file: Path, size: int, mtime_ns: int) -> str:
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return digest_of(file)  # as long as size and time are the same

@@ -10,6 +10,7 @@ from torch_geometric.data import HeteroData
 from torch_geometric.transforms import BaseTransform
 from tqdm import tqdm
 
+from lrdgraph.ragged import by_parts, largest
 from lrdgraph.search import merge, near, nearest, others, sort_into_cells
 from lrdgraph.text.vectors import check_vectors
 from lrdgraph.typing import TEXT_KNN
@@ -77,14 +78,15 @@ class TextKNN(BaseTransform):
         source, target, nearness = self._found(x[filled])
         pairs = filled[torch.stack([source, target])]
         if self.max_in_degree is not None:
-            pairs = _thin_out(pairs, nearness, self.max_in_degree)
+            pairs = pairs[:, largest(pairs[1], nearness, self.max_in_degree)]
         data["item", TEXT_KNN, "item"].edge_index = pairs
         return data
 
     def _found(self, x: Tensor) -> Tensor:
         """Each row with its nearest other ones and their nearness, ``[3, E]``."""
         if self.num_partitions is not None and len(x) > 1:
-            return self._approximate(normalize(x, eps=0.0).float())
+            every = torch.arange(len(x))
+            return self._approximate(by_parts(partial(_unit, x), every, _ROWS))
         search = partial(nearest, normalize(x.double(), eps=0.0), self.k)
         found = self._map(search, _blocks(len(x), _ROWS))
         return torch.cat([torch.empty(0, 3, dtype=torch.long), *found]).T
@@ -126,10 +128,6 @@ def _blocks(number: int, size: int) -> list[tuple[int, int]]:
     return [(start, min(start + size, number)) for start in first]
 
 
-def _thin_out(pairs: Tensor, nearness: Tensor, most: int) -> Tensor:
-    """The pairs without those of a target beyond its ``most`` nearest sources."""
-    nearest_first = nearness.argsort(descending=True, stable=True)
-    by_target = nearest_first[pairs[1, nearest_first].argsort(stable=True)]
-    target = pairs[1, by_target]
-    rank = torch.arange(len(target)) - torch.searchsorted(target, target)
-    return pairs[:, by_target[rank < most].sort().values]
+def _unit(x: Tensor, rows: Tensor) -> Tensor:
+    """Some vectors with length one; short ones need double precision for a moment."""
+    return normalize(x[rows].double(), eps=0.0).float()

@@ -119,7 +119,7 @@ def test_added_items_are_recommended_after_and_kept(model, folder, tmp_path, run
     assert settings.metrics == read_settings(model).metrics
     assert "1 items of new.csv by their texts alone" in settings.data
     assert run("recommend", tmp_path / "m", "--history", "N1").code == 0
-    code, _, err = run("add", tmp_path / "m", *argv)
+    code, _, err = run("add", tmp_path / "m", *argv, "--overwrite")
     assert code == 2
     assert "got none among 2 with a text" in err
 

@@ -30,6 +30,12 @@ def test_after_a_history_with_titles_and_reasons(model, run):
     assert re.search(r"transition, \d+% of its shoppers' steps", out)
 
 
+def test_a_history_given_piece_by_piece(model, run):
+    whole = run("recommend", model, "--history", "P000000", "P000005")
+    pieces = ["--history", "P000000", "--history", "P000005"]
+    assert run("recommend", model, *pieces) == whole
+
+
 def test_to_somebody_unknown(model, run):
     code, out, _ = run("recommend", model, "-k", 3)
     assert code == 0
@@ -150,7 +156,10 @@ def test_items_unknown_to_the_model_are_left_out(model, tmp_path, run):
         (["--history", "nonsense"], "item 'nonsense' needs to be one of the 192 items"),
         (["--history", "P000001", "--interactions", "{}", "--user", "u"], "two ways"),
         (["--interactions", "{}", "--user", "u"], "user 'u' needs to be one of the"),
-        (["--interactions", "{}", "--user", "u", "--time-column", "t"], "['t']"),
+        (
+            ["--interactions", "{}", "--user", "u", "--time-column", "t"],
+            "column 't' (got",
+        ),
         (["--interactions", "{}", "--user", "u", "--item-column", "i"], "['i']"),
         (["--interactions", "no.csv", "--user", "u"], "there is no file 'no.csv'"),
         (["--among", "no.txt"], "--among names no file (got 'no.txt')"),

@@ -81,7 +81,7 @@ META_HEAD = "item_id\tr_goes\n"
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
-        ("dev.csv", "user_id,item_id,time\n", r"dev\.csv.*'user_id'.*tabs"),
+        ("dev.csv", "user_id,item_id,time\n", r"dev\.csv.*'user_id,.*by '\\t'"),
         (
             "dev.csv",
             PART + "1\t1\t5\t[1, 99]\n",

@@ -138,6 +138,16 @@ ERRORS = {
         lambda: from_tables(interactions(), items()),
         "'interactions' needs the columns ['user_id', 'item_id'] (got ['user', 'item'",
     ),
+    "no time in tables": (
+        lambda: from_tables(
+            interactions().drop(columns="time"), items(), user="user", item="item"
+        ),
+        "says what came first; where there are no times, number the rows",
+    ),
+    "ids of another kind": (
+        lambda: assemble(interactions(), items().assign(item=["00a", "00b"])),
+        "such as 'a' (got none, but such as '00a'); ids are compared as text",
+    ),
     "text column missing in tables": (
         lambda: from_tables(interactions(), items(), user="user", item="item"),
         "'items' needs the columns ['title'] (got ['item', 'text'])",
@@ -206,6 +216,12 @@ def test_relations_with_unknown_items_are_dropped_and_counted():
         data = assemble(interactions(), items(), relations)
     assert data["item", "r", "item"].edge_index.tolist() == [[0], [1]]
     assert data["item", "s", "item"].edge_index.shape == (2, 0)
+
+
+def test_values_that_are_given_as_relations_belong_elsewhere():
+    relations = triples(("a", "made_by", "Acme"), ("b", "made_by", "Acme"))
+    with pytest.warns(UserWarning, match="brands go into 'shared'"):
+        assemble(interactions(), items(), relations)
 
 
 @pytest.mark.parametrize("relations", [None, triples()])

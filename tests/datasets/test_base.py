@@ -12,7 +12,7 @@ from torch_geometric.data import HeteroData
 from torch_geometric.transforms import BaseTransform, Compose
 
 from lrdgraph.datasets import INTERACTS, ItemDataset, assemble
-from lrdgraph.datasets.files import download
+from lrdgraph.files import download
 from lrdgraph.text.vector_step import VectorStep
 from lrdgraph.transforms import KCore, LeaveOneOut, Normalize, SetVectors, Whiten
 

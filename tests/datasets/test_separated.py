@@ -1,7 +1,10 @@
+import re
+
 import pandas as pd
 import pytest
 
 from lrdgraph.datasets import INTERACTS, ReChorus, from_tables
+from lrdgraph.datasets.separated import read_separated
 from lrdgraph.datasets.tables import read_table
 
 ITEMS = pd.DataFrame({"item_id": ["7", "8"], "title": ["pen", "ink"]})
@@ -90,3 +93,19 @@ def test_texts_of_several_lines(content, rows, tmp_path):
     path.write_text(content)
     for numbers in (False, True):
         assert len(read_table(path, "items", ("item_id",), numbers)) == rows
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_another_separator_is_named(tmp_path, separator):
+    path = tmp_path / "table.csv"
+    path.write_text(separator.join("ab") + "\n" + separator.join("12"))
+    message = f"separated by ',' (got {separator!r}?)"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        read_separated(path, ",")
+
+
+def test_another_encoding_is_named(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_bytes("a,b\nTür,1\n".encode("latin-1"))
+    with pytest.raises(ValueError, match="needs to be in UTF-8"):
+        read_separated(path, ",")

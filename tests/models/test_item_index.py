@@ -7,7 +7,7 @@ import torch
 
 from lrdgraph import LatentRelationGraph
 from lrdgraph.data import user_histories
-from lrdgraph.models import ItemIndex, LRDRec
+from lrdgraph.models import ItemIndex, LRDRec, item_index
 from lrdgraph.testing import tiny_shop
 from lrdgraph.transforms import Trends
 
@@ -93,13 +93,14 @@ def test_neighbours_of_the_history_are_never_missed(model, histories):
     assert torch.allclose(score[0], whole[item[0]], atol=1e-4)
 
 
-def test_more_cells_and_candidates_miss_less(model, histories):
-    missed = []
-    for num_probes, num_candidates in ((1, 10), (4, 20), (1000, 300)):
+def test_more_cells_and_candidates_miss_less(model, histories, monkeypatch):
+    monkeypatch.setattr(item_index, "_LONGEST", 0)
+    missed, some = [], {"k": 3, "seen": True}
+    for num_probes, num_candidates in ((1, 3), (4, 20), (1000, 300)):
         index = ItemIndex(model, num_probes, num_candidates)
         pairs = [
-            (model.recommend(history), model.recommend(history, index=index))
-            for history in histories.values()
+            (model.recommend(h, **some), model.recommend(h, index=index, **some))
+            for h in histories.values()
         ]
         missed.append(
             sum(len({o.item for o in a} - {o.item for o in b}) for a, b in pairs)
@@ -115,3 +116,22 @@ def test_what_is_wrong_is_said(model):
             ItemIndex(model, **{name: 0})
     with pytest.raises(ValueError, match="'index' needs to be that of the model"):
         make().recommend([], index=ItemIndex(model))
+
+
+@pytest.mark.parametrize("length", [1.0, 30.0])
+def test_one_item_far_longer_than_the_others_hides_none(histories, length):
+    model = make()
+    states = model.item_states().detach()
+    states[7] *= length
+    model.item_states = lambda item=None: states
+    index = ItemIndex(model, 10_000, num_candidates=60)
+    found = model.recommend_all(histories, 5, index=index, progress=False)
+    whole = model.recommend_all(histories, 5, progress=False)
+    assert (found["item"] == whole["item"]).mean() > 0.9
+
+
+def test_cells_that_hold_too_few_are_not_all_that_is_ranked(model, histories):
+    index = ItemIndex(model, num_probes=1, num_candidates=100)
+    for history in histories.values():
+        left = model.num_items - len(set(history))
+        assert len(model.recommend(history, 100, index=index)) == min(100, left)

@@ -5,9 +5,9 @@ from torch import Tensor
 from lrdgraph import LatentRelationGraph
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.data.sequences import Histories, TrainingWindows
-from lrdgraph.models import LRDRec, SASRec, large
-from lrdgraph.tasks import NextItem, fit, make_trainer
+from lrdgraph.models import LRDRec, SASRec, large, sampled
 from lrdgraph.testing import make_shop, tiny_shop
+from lrdgraph.training import NextItem, fit, make_trainer
 from lrdgraph.transforms import LeaveOneOut, TextKNN, Transitions
 from lrdgraph.typing import Batch
 
@@ -149,3 +149,10 @@ def test_it_learns_as_the_whole_softmax_does(tmp_path):
 def test_a_kept_model_knows_how_it_was_trained(data, tmp_path):
     lrdrec(data, 7).save_pretrained(tmp_path)
     assert LRDRec.from_pretrained(tmp_path).num_negatives == 7
+
+
+def test_every_pair_is_drawn_as_often_as_it_should_be():
+    key = torch.arange(4)
+    salts = torch.randint(2**62, (4000, 2))
+    drawn = torch.stack([sampled._draw(key, salt, torch.tensor(0.3)) for salt in salts])
+    assert (drawn.float().mean(0) - 0.3).abs().max() < 0.04

@@ -10,8 +10,8 @@ from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.models import LRDRec, SASRec
 from lrdgraph.nn.encoder import ENCODERS
 from lrdgraph.nn.precision import in_single_precision
-from lrdgraph.tasks import NextItem, fit, make_trainer
 from lrdgraph.testing import tiny_shop
+from lrdgraph.training import NextItem, fit, make_trainer
 
 
 @in_single_precision

@@ -15,7 +15,8 @@ import pytest
 
 pytest.importorskip("uvicorn", reason="the extra 'serve' is not installed")
 
-from lrdgraph.serve.__main__ import main
+from lrdgraph.cli import main
+from lrdgraph.serve import serve
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,7 +30,7 @@ def port() -> int:
 
 @pytest.fixture
 def server(kept, port) -> Iterator[subprocess.Popen]:
-    command = [sys.executable, "-m", "lrdgraph.serve", kept, "--port", str(port)]
+    command = [sys.executable, "-m", "lrdgraph", "serve", kept, "--port", str(port)]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     for _ in range(1200):
         assert process.poll() is None, process.stderr.read()
@@ -73,14 +74,12 @@ def test_a_process_serves_and_stops_when_asked(server, port, model, ids) -> None
     assert "Traceback" not in noted
 
 
-@pytest.mark.parametrize("port", ["65536", "99999", "-1"])
-def test_there_is_no_such_port(port, kept, capsys) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        main([str(kept), "--port", port])
-    assert f"needs to be from 0 to 65535 (got {port})" in capsys.readouterr().err
+@pytest.mark.parametrize("port", [65536, 99999, -1])
+def test_there_is_no_such_port(port, kept) -> None:
+    with pytest.raises(ValueError, match=rf"from 0 to 65535 \(got {port}\)"):
+        serve(kept, port=port)
 
 
 def test_a_folder_without_a_model(tmp_path, capsys) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        main([str(tmp_path)])
+    assert main(["serve", str(tmp_path)]) == 2
     assert str(tmp_path) in capsys.readouterr().err

@@ -152,3 +152,30 @@ def test_neither_texts_nor_names_are_paths(tmp_path: Path) -> None:
     (inner,) = folder.iterdir()
     assert (folder.name, len(inner.name)) == ("cache", 16)
     assert [path.suffix for path in inner.iterdir()] == [".safetensors"]
+
+
+@pytest.mark.parametrize("cut", [None, 40])
+@pytest.mark.filterwarnings("ignore:.*damaged")
+def test_a_shard_that_is_lost_after_it_was_read(counting, tmp_path: Path, cut) -> None:
+    encoder = counting()
+    cache = VectorCache(encoder, tmp_path)
+    expected = cache(TEXTS)
+    [shard] = shards(tmp_path)
+    content = shard.read_bytes()
+    shard.unlink()
+    if cut is not None:
+        shard.write_bytes(content[:cut])
+    assert torch.equal(cache(TEXTS), expected)
+    assert len(encoder.seen) == 2 * len(set(TEXTS))
+
+
+def test_another_size_that_another_process_wrote_is_refused(tmp_path: Path) -> None:
+    class Encoder(HashTextEncoder):
+        fingerprint = "one name"
+
+    first, other = (VectorCache(Encoder(size), tmp_path) for size in (8, 4))
+    first(["red pen"])
+    other._embed({other._keys(["stapler"])[0]: "stapler"})  # as at the same time
+    for cache in (first, VectorCache(Encoder(8), tmp_path)):
+        with pytest.raises(ValueError, match="remove the folder"):
+            cache(["red pen", "stapler"])

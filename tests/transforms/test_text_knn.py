@@ -163,3 +163,10 @@ def test_what_the_approximate_search_needs():
         TextKNN(num_partitions=0)
     options = "num_partitions=8, max_in_degree=200"
     assert str(TextKNN(20, 8, 200)) == f"TextKNN(k=20, {options})"
+
+
+def test_very_short_vectors_have_neighbours_in_cells():
+    pytest.importorskip("faiss")
+    x = torch.randn(40, 6, generator=torch.Generator().manual_seed(0))
+    tiny = x * torch.logspace(-30, 0, 40).unsqueeze(1)
+    assert pairs(TextKNN(3, num_partitions=8)(make(tiny))) == naive(x, 3)

@@ -1,4 +1,4 @@
-"""Training as published for RCF, KDA and LRD, with PyTorch Lightning."""
+"""Learning from single choices, as published for RCF, KDA and LRD."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from torch import Tensor
 from lrdgraph.data.sequences import Question
 from lrdgraph.metrics import rank_among
 from lrdgraph.models.rcf import RCF
-from lrdgraph.tasks import NextItem, make_trainer
+from lrdgraph.training.fitting import make_trainer
+from lrdgraph.training.next_item import NextItem
 
 MONITOR = "val/sampled/NDCG@5"
 """What the authors choose the best epoch by."""

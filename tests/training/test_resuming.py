@@ -12,9 +12,9 @@ from pytorch_lightning import seed_everything
 
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.models import SASRec
-from lrdgraph.resuming import read_checkpoint
-from lrdgraph.tasks import NextItem, fit, make_trainer
 from lrdgraph.testing import make_shop, tiny_shop
+from lrdgraph.training import NextItem, fit, make_trainer
+from lrdgraph.training.resuming import read_checkpoint
 from lrdgraph.transforms import LeaveOneOut
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")

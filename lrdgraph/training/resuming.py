@@ -11,9 +11,9 @@ from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
-from lrdgraph.averaging import WeightAverage
 from lrdgraph.data.datamodule import SequenceDataModule
-from lrdgraph.datasets.files import save_tensors
+from lrdgraph.files import save_tensors
+from lrdgraph.training.averaging import WeightAverage
 
 
 class RandomState(Callback):

@@ -1,5 +1,6 @@
 import logging
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,8 +15,9 @@ from lrdgraph.data.sequences import Question
 from lrdgraph.health import Health
 from lrdgraph.metrics import rank_among, rank_of_target, ranking_metrics
 from lrdgraph.models import LRDRec, Popularity, SASRec
-from lrdgraph.tasks import MONITOR, NextItem, fit, make_trainer
 from lrdgraph.testing import make_shop, tiny_shop
+from lrdgraph.training import NextItem, fit, make_trainer
+from lrdgraph.training.next_item import MONITOR
 from lrdgraph.transforms import LeaveOneOut
 
 LENGTH = 10
@@ -297,3 +299,31 @@ def test_every_parameter_is_in_one_group():
         assert (group["weight_decay"] == 0) == (group["lr"] == 2e-2)
     (only,) = NextItem(SASRec(5, 8)).configure_optimizers().param_groups
     assert only["lr"] == 3e-3
+
+
+def test_edges_of_a_validation_that_broke_off_are_forgotten(module, tmp_path):
+    class Breaking(NextItem):
+        def validation_step(self, question: Question, batch_idx: int) -> None:
+            raise RuntimeError("broken off")
+
+    task = make_task(kind=Breaking)
+    with pytest.raises(RuntimeError, match="broken off"):
+        run(tmp_path, module, 1, task)
+    model = task.model.eval()
+    with torch.no_grad():
+        before = model.edges(torch.arange(50)).weight
+        model.graph.dvae.project.weight.mul_(3)
+        assert not model.edges(torch.arange(50)).weight.equal(before)
+
+
+@pytest.mark.parametrize(
+    ("device", "processes", "sparse"),
+    [("cpu", 2, True), ("cuda", 1, True), ("cuda", 2, False)],
+)
+def test_gradients_are_dense_between_gpus(monkeypatch, device, processes, sparse):
+    strategy = SimpleNamespace(root_device=torch.device(device))
+    trainer = SimpleNamespace(strategy=strategy, world_size=processes)
+    monkeypatch.setattr(NextItem, "trainer", trainer)
+    model = SASRec(20, 8, num_negatives=5)
+    NextItem(model).setup("fit")
+    assert model.id.sparse == sparse

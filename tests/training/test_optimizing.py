@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from lrdgraph.optimizing import RowAdamW
+from lrdgraph.training.optimizing import RowAdamW
 
 
 def fit(optimizer_class, sparse: bool, rows: list[list[int]], **options) -> nn.Module:

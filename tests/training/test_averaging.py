@@ -5,10 +5,10 @@ from pytorch_lightning.trainer.states import TrainerFn
 from torch import nn
 from torch.utils.data import DataLoader
 
-from lrdgraph.averaging import WeightAverage
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.models import SASRec
-from lrdgraph.tasks import NextItem, make_trainer
+from lrdgraph.training import NextItem, make_trainer
+from lrdgraph.training.averaging import WeightAverage
 
 
 class Line(LightningModule):

@@ -1,35 +1,23 @@
-"""Training with PyTorch Lightning: the rim."""
+"""Learning what comes next, ranked in the whole catalogue."""
 
 from __future__ import annotations
 
 import warnings
 from contextlib import ExitStack
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning import LightningModule
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 
-from lrdgraph.averaging import WeightAverage
 from lrdgraph.breadth import Breadth
-from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.data.sequences import Question
 from lrdgraph.health import health
 from lrdgraph.metrics import rank_among, rank_of_target, ranking_metrics
 from lrdgraph.models import RCF, LRDRec, Popularity, SASRec
-from lrdgraph.optimizing import RowAdamW
-from lrdgraph.resuming import (
-    Patience,
-    RandomState,
-    WholeCheckpoints,
-    constants,
-    describe_run,
-    earlier_run,
-    read_checkpoint,
-)
+from lrdgraph.training.optimizing import RowAdamW
+from lrdgraph.training.resuming import constants
 from lrdgraph.typing import Batch
 
 MONITOR = "val/NDCG@10"
@@ -46,13 +34,14 @@ class NextItem(LightningModule):
     :class:`~lrdgraph.breadth.Breadth`, too (``test/tail/HR@5``, ...).
 
     Args:
-        model: A recommender with ``item_states()``, ``forward(history, states)`` and
-            ``loss(batch)``.
+        model: A recommender: a :class:`~lrdgraph.evaluate.Ranker` with ``loss(batch)``,
+            named losses whose sum is minimised.
         lr: Learning rate.
         gate_lr: Learning rate of the relational scorer's gates, of the weights of
-            trends and of what new items have of their own: scalars that have far to go.
-        dvae_lr: Learning rate of the DVAE, so that relations are found before the
-            recommender has settled without them.
+            trends and of what new items have of their own (modules called ``scorer``,
+            ``trend`` and ``newcomers``): scalars that have far to go.
+        dvae_lr: Learning rate of the DVAE (a module called ``dvae``), so that relations
+            are found before the recommender has settled without them.
         weight_decay: Weight decay of AdamW; the gates have none.
         dvae_weight_decay: That of the DVAE, so that relations are read off what is
             common to many pairs.
@@ -110,12 +99,7 @@ class NextItem(LightningModule):
             "rest": {},
         }
         given = [{"params": g, **options[name]} for name, g in groups.items() if g]
-        return RowAdamW(
-            given,
-            lr=self.lr,
-            weight_decay=self.weight_decay,
-            fused=True,
-        )
+        return RowAdamW(given, lr=self.lr, weight_decay=self.weight_decay, fused=True)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Say whose checkpoint it is, for :func:`fit` to go on with no other one."""
@@ -128,12 +112,25 @@ class NextItem(LightningModule):
         self.health = checkpoint["health"]
         checkpoint["state_dict"] |= constants(self)
 
+    def setup(self, stage: str) -> None:
+        """On several GPUs, gradients are dense: NCCL reduces no sparse ones."""
+        strategy = self.trainer.strategy
+        if self.trainer.world_size > 1 and strategy.root_device.type == "cuda":
+            for part in self.modules():
+                if isinstance(part, nn.Embedding):
+                    part.sparse = False
+
     def on_validation_epoch_start(self) -> None:
         """Compute once for all questions: item states, and relations of pairs."""
         if isinstance(self.model, LRDRec):
             self._kept.enter_context(self.model.edges_kept())
         # Detached: a parameter set on a module would become one of its own.
         self._states = self.model.item_states().detach()
+
+    def release(self) -> None:
+        """Forget what was computed once for all questions."""
+        self._kept.close()
+        self._states = None
 
     def on_test_epoch_start(self) -> None:
         """Compute the item states, and how often training saw each item."""
@@ -144,7 +141,7 @@ class NextItem(LightningModule):
 
     def on_test_epoch_end(self) -> None:
         """Tell what concerns all rankings together."""
-        self._kept.close()
+        self.release()
         if self._breadth is not None:
             found, self._breadth = self._breadth.compute(), None
             named = {f"test/{name}": value for name, value in found.items()}
@@ -152,7 +149,7 @@ class NextItem(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Look at discovery after an epoch of training."""
-        self._kept.close()
+        self.release()
         graph = getattr(self.model, "graph", None)
         fitting = self.trainer.state.fn == TrainerFn.FITTING
         if graph is None or not graph.num_latent or not fitting:
@@ -201,100 +198,3 @@ class NextItem(LightningModule):
                 prog_bar=f"{prefix}{name}" == MONITOR,
                 sync_dist=True,
             )
-
-
-def make_trainer(
-    folder: str | Path,
-    *,
-    max_epochs: int = 100,
-    patience: int = 5,
-    monitor: str = MONITOR,
-    average: bool = True,
-    progress: bool = True,
-    precision: Literal["32-true", "bf16-mixed"] = "32-true",
-    devices: int = 1,
-    num_nodes: int = 1,
-) -> Trainer:
-    """A trainer that stops when validation no longer improves.
-
-    On several devices, each has a process of its own with a share of the batches and of
-    the questions (DDP). Where these do not come out even, a question counts twice.
-
-    Args:
-        folder: Where checkpoints go: the best and the last epoch.
-        max_epochs: Number of epochs at most.
-        patience: Epochs without a better figure of validation before training stops.
-        monitor: That figure.
-        average: Whether to keep a :class:`~lrdgraph.averaging.WeightAverage`.
-        progress: Whether to show a progress bar.
-        precision: ``'bf16-mixed'`` encodes histories and texts in half precision; the
-            graph, scores and losses stay in single precision.
-        devices: Number of GPUs, or of processes where there is none. A batch is that of
-            each: ``batch_size=64`` on four is 256 on one.
-        num_nodes: Number of machines with so many devices each, started as Lightning's
-            documentation says, by ``torchrun`` or by SLURM.
-    """
-    several = devices * num_nodes > 1
-    best, last = (
-        ModelCheckpoint(
-            folder,
-            filename=filename,
-            monitor=figure,
-            mode="max",
-            enable_version_counter=False,
-        )
-        for filename, figure in (("best", monitor), ("last", None))
-    )
-    stopping = Patience(monitor, mode="max", patience=patience)
-    return Trainer(
-        max_epochs=max_epochs,
-        # The last epoch is written after the best one, to know of it when resumed;
-        # ``save_last`` would only write the epochs that are better.
-        callbacks=[*[WeightAverage()] * average, RandomState(), stopping, best, last],
-        plugins=[WholeCheckpoints()],
-        precision=precision,
-        devices=devices,
-        num_nodes=num_nodes,
-        strategy="ddp_find_unused_parameters_true" if several else "auto",
-        logger=False,
-        enable_progress_bar=progress,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-    )
-
-
-def fit(trainer: Trainer, task: NextItem, datamodule: SequenceDataModule) -> None:
-    """Train, and leave the weights of the best epoch in ``task.model``.
-
-    A run that was interrupted goes on after its last whole epoch when it is called
-    again with a trainer of the same folder, to the same weights as if it had not been.
-    One that is over is not trained again.
-
-    Args:
-        trainer: A trainer from :func:`make_trainer`.
-        task: The model and how it learns.
-        datamodule: Where the batches come from.
-
-    Raises:
-        ValueError: If the folder holds another run: of another model, of the same
-            model with other arguments, on other data or batches, of another precision;
-            if its checkpoints are damaged; if nothing is validated; or if the trainer
-            is not from :func:`make_trainer`.
-    """
-    stopping, best = trainer.early_stopping_callback, trainer.checkpoint_callback
-    if not (isinstance(stopping, Patience) and isinstance(best, ModelCheckpoint)):
-        got = [type(callback).__name__ for callback in (stopping, best)]
-        raise ValueError(f"'trainer' needs to come from 'make_trainer' (got {got})")
-    folder = Path(str(best.dirpath))
-    task.run = describe_run(trainer, task, datamodule)
-    there = earlier_run(folder, task.run)
-    task.train()  # a kept model comes in evaluation mode, which Lightning would keep
-    if there is None:
-        trainer.fit(task, datamodule)
-    elif stopping.is_over(there["callbacks"][stopping.state_key]):
-        task.on_load_checkpoint(there)
-    else:
-        del there  # some systems do not replace a file that is mapped
-        trainer.fit(task, datamodule, ckpt_path=folder / "last.ckpt", weights_only=True)
-    best_state = read_checkpoint(folder / "best.ckpt")["state_dict"]
-    task.load_state_dict(best_state | constants(task))

@@ -3,28 +3,52 @@
 import hashlib
 import os
 import shutil
+import time
 import urllib.request
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import torch
 
+_PARTIAL = ".lrdgraph-partial"  # ends the name of a file that is not complete
+_LEFT = 3600  # seconds without a change, after which nobody writes it any more
 _TIMEOUT = 30  # seconds without an answer, after which a download is given up
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """Opens a file that appears under its name only once it is complete."""
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    """Opens a file that has its name only once it is complete, if the power fails, too.
+
+    Nothing is left of one that could not be completed, as on a full disk. What a killed
+    process left of its own is removed by the next one that writes there.
+    """
+    for left in path.parent.glob(f".*{_PARTIAL}"):
+        with suppress(OSError):  # another process may have removed it
+            if time.time() - left.stat().st_mtime > _LEFT:
+                left.unlink()
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}{_PARTIAL}")
     try:
         with open(partial, "xb") as file:  # may be read by whom the user lets read
             yield file
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Keep a new name through a power failure, where the system can."""
+    with suppress(AttributeError, OSError):  # not on Windows, nor on all shared disks
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def save_tensors(content: Any, path: Path) -> None:
@@ -77,6 +101,15 @@ def download(url: str, path: Path) -> None:
                 raise OSError(f"got {file.tell()} of {expected} bytes")
 
 
+def digest_of(path: str | Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
 def is_writable(folder: Path) -> bool:
     """Whether files may be put into ``folder``, or it may be created.
 
@@ -89,6 +122,11 @@ def is_writable(folder: Path) -> bool:
 
 def user_cache(root: Path) -> Path:
     """The user's own cache folder for a read-only ``root``."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     key = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]
-    return Path(base) / "lrdgraph" / f"{root.resolve().name}-{key}"
+    return cache_folder() / f"{root.resolve().name}-{key}"
+
+
+def cache_folder() -> Path:
+    """Where the user keeps what can be made again: below ``$XDG_CACHE_HOME``."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "lrdgraph"

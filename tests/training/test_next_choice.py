@@ -2,14 +2,14 @@ import pytest
 import torch
 
 from lrdgraph import LatentRelationGraph
-from lrdgraph.choosing import MONITOR, NextChoice, make_choice_trainer
 from lrdgraph.data import Histories, TrainingChoices
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.knowledge import Knowledge
 from lrdgraph.metrics import rank_among, ranking_metrics
 from lrdgraph.models import KDA
-from lrdgraph.tasks import fit
 from lrdgraph.testing import tiny_shop
+from lrdgraph.training import NextChoice, fit, make_choice_trainer
+from lrdgraph.training.next_choice import MONITOR
 
 L, C = 6, 8
 

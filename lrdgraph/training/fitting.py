@@ -1,0 +1,132 @@
+"""Trainers, and a training that goes on where it stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from lrdgraph.data.datamodule import SequenceDataModule
+from lrdgraph.training.averaging import WeightAverage
+from lrdgraph.training.next_item import MONITOR, NextItem
+from lrdgraph.training.resuming import (
+    Patience,
+    RandomState,
+    WholeCheckpoints,
+    constants,
+    describe_run,
+    earlier_run,
+    read_checkpoint,
+)
+
+
+def make_trainer(
+    folder: str | Path,
+    *,
+    max_epochs: int = 100,
+    patience: int = 5,
+    monitor: str = MONITOR,
+    average: bool = True,
+    progress: bool = True,
+    precision: Literal["32-true", "bf16-mixed"] = "32-true",
+    devices: int = 1,
+    num_nodes: int = 1,
+) -> Trainer:
+    """A trainer that stops when validation no longer improves.
+
+    On several devices, each has a process of its own with a share of the batches and of
+    the questions (DDP). Where these do not come out even, a question counts twice.
+
+    Args:
+        folder: Where checkpoints go: the best and the last epoch.
+        max_epochs: Number of epochs at most.
+        patience: Epochs without a better figure of validation before training stops.
+        monitor: That figure.
+        average: Whether to keep a :class:`~lrdgraph.training.averaging.WeightAverage`.
+        progress: Whether to show a progress bar.
+        precision: ``'bf16-mixed'`` encodes histories and texts in half precision; the
+            graph, scores and losses stay in single precision.
+        devices: Number of GPUs, or of processes where there is none. A batch is that of
+            each: ``batch_size=64`` on four is 256 on one.
+        num_nodes: Number of machines with so many devices each, started as Lightning's
+            documentation says, by ``torchrun`` or by SLURM.
+    """
+    several = devices * num_nodes > 1
+    best, last = (
+        ModelCheckpoint(
+            folder,
+            filename=filename,
+            monitor=figure,
+            mode="max",
+            enable_version_counter=False,
+        )
+        for filename, figure in (("best", monitor), ("last", None))
+    )
+    stopping = Patience(monitor, mode="max", patience=patience)
+    return Trainer(
+        max_epochs=max_epochs,
+        # The last epoch is written after the best one, to know of it when resumed;
+        # ``save_last`` would only write the epochs that are better.
+        callbacks=[*[WeightAverage()] * average, RandomState(), stopping, best, last],
+        plugins=[WholeCheckpoints()],
+        precision=precision,
+        devices=devices,
+        num_nodes=num_nodes,
+        strategy="ddp_find_unused_parameters_true" if several else "auto",
+        logger=False,
+        enable_progress_bar=progress,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )
+
+
+def fit(trainer: Trainer, task: NextItem, datamodule: SequenceDataModule) -> None:
+    """Train, and leave the weights of the best epoch in ``task.model``.
+
+    A run that was interrupted goes on after its last whole epoch when it is called
+    again with a trainer of the same folder, to the same weights as if it had not been.
+    One that is over is not trained again.
+
+    Args:
+        trainer: A trainer from :func:`make_trainer`.
+        task: The model and how it learns.
+        datamodule: Where the batches come from.
+
+    Raises:
+        ValueError: If the folder holds another run: of another model, of the same
+            model with other arguments, on other data or batches, of another precision;
+            if its checkpoints are damaged; if nothing is validated; or if the trainer
+            is not from :func:`make_trainer`.
+    """
+    stopping, best = trainer.early_stopping_callback, trainer.checkpoint_callback
+    if not (isinstance(stopping, Patience) and isinstance(best, ModelCheckpoint)):
+        got = [type(callback).__name__ for callback in (stopping, best)]
+        raise ValueError(f"'trainer' needs to come from 'make_trainer' (got {got})")
+    folder = Path(str(best.dirpath))
+    task.run = describe_run(trainer, task, datamodule)
+    there = earlier_run(folder, task.run)
+    task.train()  # a kept model comes in evaluation mode, which Lightning would keep
+    if there is None:
+        _train(trainer, task, datamodule)
+    elif stopping.is_over(there["callbacks"][stopping.state_key]):
+        task.on_load_checkpoint(there)
+    else:
+        del there  # some systems do not replace a file that is mapped
+        _train(trainer, task, datamodule, ckpt_path=folder / "last.ckpt")
+    best_state = read_checkpoint(folder / "best.ckpt")["state_dict"]
+    task.load_state_dict(best_state | constants(task))
+
+
+def _train(
+    trainer: Trainer,
+    task: NextItem,
+    datamodule: SequenceDataModule,
+    ckpt_path: Path | None = None,
+) -> None:
+    """Train, and keep nothing of a validation that broke off."""
+    try:
+        trainer.fit(task, datamodule, ckpt_path=ckpt_path, weights_only=True)
+    finally:
+        task.release()
