@@ -191,15 +191,15 @@ def protocol() -> Figure:
         9,
         "full: among the whole catalogue,\nwithout what the shopper had",
     )
-    box(ax, 80, 15, 40, 9, "sampled: among 99 given items,\nwhere the data brings them")
+    box(ax, 80, 15, 40, 9, "sampled: among 99 given items,\nwhere the data bring them")
     arrow(ax, (48, 25), (59.5, 27), ORANGE)
     arrow(ax, (48, 23), (59.5, 16), ORANGE)
     text = (
-        "rank = number of other items with a score as high or higher, so a tie is lost"
+        "rank = 1 + number of other items with a score as high or higher: a tie is lost"
     )
     ax.text(0, 7, text, va="center")
-    text = "HR@k = [rank < k]      NDCG@k = [rank < k] / log$_2$(rank + 2)"
-    ax.text(0, 2, text + "      MRR = 1 / (rank + 1)", va="center")
+    text = "HR@k = [rank ≤ k]      NDCG@k = [rank ≤ k] / log$_2$(rank + 1)"
+    ax.text(0, 2, text + "      MRR = 1 / rank", va="center")
     return ax.figure
 
 

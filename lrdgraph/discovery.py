@@ -50,7 +50,7 @@ def discover(
         raise ValueError(
             "discovery needs training interactions in which shoppers go from one item "
             f"of a pair to the other (got none for {int(graph.static.sum())} pairs): "
-            "give the data a split, or train with another 'objective' and a recommender"
+            "they may be too few, or the split may have no training part"
         )
     if presence_weight is None:
         presence_weight = graph.dvae.presence_weight
