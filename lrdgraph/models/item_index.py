@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _OPTIONS = ("num_probes", "num_candidates")
 _BITS = 4  # of a pair of channels
-_LONGEST = 256  # rows at most that are no part of the cells, and always candidates
+_LONGEST = 64  # rows at most that are no part of the cells, and always candidates
 _PER_CELL = 39  # rows that k-means needs and looks at for each cell
 
 
