@@ -23,15 +23,15 @@ class RayEncoder:
     workers are started anew for each chunk: give it a large ``chunk_size``.
 
     Args:
-        encoder: any callable ``list[str] -> Tensor [n, C]`` with a ``fingerprint``. It
+        encoder: Any callable ``list[str] -> Tensor [n, C]`` with a ``fingerprint``. It
             is sent to the workers, which need what it reads, such as the model's files.
-        num_workers: number of workers, each with one processor core.
-        num_gpus: number of GPUs for each worker, or a fraction (default: none). A
+        num_workers: Number of workers, each with one processor core.
+        num_gpus: Number of GPUs for each worker, or a fraction (default: none). A
             :class:`~lrdgraph.text.TextEncoder` made where there is no GPU needs
             ``device='cuda'`` then.
 
     Raises:
-        ValueError: if ``num_workers`` is below 1, or ``num_gpus`` below 0. When it is
+        ValueError: If ``num_workers`` is below 1, or ``num_gpus`` below 0. When it is
             called, what :func:`~lrdgraph.workers.over_workers` raises.
 
     Example:

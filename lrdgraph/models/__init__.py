@@ -1,4 +1,4 @@
-"""Recommenders: :class:`LRDRec`, its index, what it came from, and what judges it."""
+"""Recommenders: :class:`LRDRec`, its index, its predecessors, and a baseline."""
 
 from lrdgraph.models.item_index import ItemIndex
 from lrdgraph.models.kda import KDA

@@ -38,7 +38,8 @@ def over(
     Args:
         model: The model, which is left as it is.
         graph: A graph of the same relations, whose vectors were made alike (see
-            :class:`~lrdgraph.transforms.SameVectors`).
+            :class:`~lrdgraph.transforms.SameVectors`). It becomes a part of the new
+            model: it gets the weights and the names of the relations.
         trend: What the model knows of trends, for the items of the graph; a model that
             knows none needs none.
 

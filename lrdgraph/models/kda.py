@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from lrdgraph.models.rcf import RCF
 from lrdgraph.nn.temporal_decay import FrequencyDecay
+
+if TYPE_CHECKING:
+    from lrdgraph.graph import LatentRelationGraph
+    from lrdgraph.knowledge import Knowledge
 
 
 class KDA(RCF):
@@ -33,8 +37,8 @@ class KDA(RCF):
 
     def __init__(
         self,
-        graph: Any,
-        knowledge: Any,
+        graph: LatentRelationGraph,
+        knowledge: Knowledge,
         num_users: int,
         hidden_channels: int = 64,
         *,

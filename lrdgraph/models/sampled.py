@@ -50,12 +50,18 @@ def draw_common(num_items: int, num_negatives: int, device: torch.device) -> Com
 class Reach(NamedTuple):
     """Where the typed edges of a batch of histories lead, as far as that is looked at.
 
-    Looked at are items that were drawn, and those that were bought next. Edges, ``[K]``
-    each: the ``window`` (row of the batch) and ``slot`` they start from, their
-    ``edge_id`` and the ``pair`` of window and item they end at. Pairs: ``key [U]``,
-    ``window * N + item``, ascending, and which of them were ``chosen [U]``, with
-    probability ``rate [B]``. ``excluded [B, S]`` tells which common items are next to a
-    history, so that they are not counted twice.
+    Looked at are items that were drawn, and those that were bought next.
+
+    Attributes:
+        window: Row of the batch that each edge starts from, ``[K]``.
+        slot: Its slot, ``[K]``.
+        edge_id: Place of the edge in the graph, ``[K]``.
+        pair: Which pair of window and item it leads to, ``[K]``, a place in ``key``.
+        key: These pairs, ``window * N + item``, ascending, ``[U]``.
+        chosen: Which of them were drawn, ``[U]``.
+        rate: Probability of that in each window, ``[B]``.
+        excluded: Which common items are next to a history, ``[B, S]``, so that they are
+            not counted twice.
     """
 
     window: Tensor

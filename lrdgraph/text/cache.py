@@ -46,10 +46,10 @@ class VectorCache:
     Each call with new texts writes a shard: give it lists, not single texts.
 
     Args:
-        encoder: any callable ``list[str] -> Tensor [n, C]`` with a ``fingerprint``.
-        folder: where vectors are kept, a subfolder per fingerprint; created if needed.
-        chunk_size: texts a shard: what an interruption can lose.
-        progress: show a progress bar (only on a terminal).
+        encoder: Any callable ``list[str] -> Tensor [n, C]`` with a ``fingerprint``.
+        folder: Where vectors are kept, a subfolder per fingerprint; created if needed.
+        chunk_size: Texts a shard: what an interruption can lose.
+        progress: Show a progress bar (only on a terminal).
 
     Example:
         >>> from lrdgraph.testing import HashTextEncoder
@@ -97,12 +97,12 @@ class VectorCache:
             Float32 vectors ``[len(texts), C]``.
 
         Raises:
-            ValueError: if the encoder gives anything but a finite vector per text, or
+            ValueError: If the encoder gives anything but a finite vector per text, or
                 vectors of another size than those in the folder. Nothing of it is kept.
-            MemoryError: if all of them together do not fit in memory. They are kept.
+            MemoryError: If all of them together do not fit in memory. They are kept.
 
         Warns:
-            UserWarning: if a shard is damaged; its texts are embedded again.
+            UserWarning: If a shard is damaged; its texts are embedded again.
         """
         if not texts:
             return self.encoder([])
@@ -124,10 +124,10 @@ class VectorCache:
             How many different texts were new.
 
         Raises:
-            ValueError: as when it is called.
+            ValueError: As when it is called.
 
         Warns:
-            UserWarning: as when it is called.
+            UserWarning: As when it is called.
         """
         return self._fill(self._keys(texts), texts)
 

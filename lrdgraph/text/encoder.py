@@ -31,11 +31,11 @@ class TextEncoder:
             ``lrdgraph[gguf]``). Offline, see :func:`~lrdgraph.text.packaged_model`.
         pooling: ``'mean'`` of the token states; ``'last'`` token, usual for decoders
             trained to embed; ``'cls'``, the first token, for some encoders.
-        batch_size: texts a forward pass.
-        max_length: tokens after which a text is cut, or the model's own limit where
+        batch_size: Texts a forward pass.
+        max_length: Tokens after which a text is cut, or the model's own limit where
             that is smaller. The default is that of all-MiniLM-L6-v2.
-        device: default: the GPU where there is one, else the CPU.
-        progress: show a progress bar (only on a terminal).
+        device: Default: the GPU where there is one, else the CPU.
+        progress: Show a progress bar (only on a terminal).
 
     Example:
         >>> from lrdgraph.text import TextEncoder, packaged_model
@@ -96,7 +96,7 @@ class TextEncoder:
             token (such as ``''`` in most decoders) gets zeros.
 
         Raises:
-            FileNotFoundError: if the model can't be found, with ways to work offline.
+            FileNotFoundError: If the model can't be found, with ways to work offline.
         """
         tokens = self._tokenize(texts)
         vectors = torch.zeros(len(texts), self._model.config.hidden_size)

@@ -32,15 +32,15 @@ class EndpointEncoder:
     requests that find this out.
 
     Args:
-        base_url: address up to and without ``/embeddings``, such as
+        base_url: Address up to and without ``/embeddings``, such as
             ``'https://api.openai.com/v1'``.
-        model: name of the model on that server.
-        api_key: default: the environment variable ``OPENAI_API_KEY``; without either,
+        model: Name of the model on that server.
+        api_key: Default: the environment variable ``OPENAI_API_KEY``; without either,
             requests carry no key. It appears in no message and no ``repr``.
-        batch_size: texts a request.
-        timeout: seconds without an answer after which a request counts as failed.
-        max_retries: how often a request is repeated.
-        progress: show a progress bar (only on a terminal).
+        batch_size: Texts a request.
+        timeout: Seconds without an answer after which a request counts as failed.
+        max_retries: How often a request is repeated.
+        progress: Show a progress bar (only on a terminal).
 
     Example:
         >>> from lrdgraph.text import EndpointEncoder
@@ -92,7 +92,7 @@ class EndpointEncoder:
             word is sent to learn it.
 
         Raises:
-            EndpointError: if the server refuses, stays out of reach, or answers with
+            EndpointError: If the server refuses, stays out of reach, or answers with
                 anything but one finite vector of one size for each text.
         """
         if not texts:

@@ -59,7 +59,7 @@ def post_json(
     seconds.
 
     Raises:
-        EndpointError: if the server refuses, answers with anything but JSON, or fails
+        EndpointError: If the server refuses, answers with anything but JSON, or fails
             ``max_retries`` times after the first. ``api_key`` is in no message.
     """
     request = Request(url, json.dumps(content).encode(), method="POST")
@@ -147,7 +147,7 @@ def checked_url(base_url: str, owner: str) -> str:
     """Give the address of an API without a slash at its end.
 
     Raises:
-        ValueError: if it is none, or holds more than an address; ``owner`` is told.
+        ValueError: If it is none, or holds more than an address; ``owner`` is told.
     """
     parts = urlsplit(base_url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -181,7 +181,7 @@ def checked_key(api_key: str | None, owner: str) -> str:
     """Give the key, failing that ``OPENAI_API_KEY`` of the environment, or ``''``.
 
     Raises:
-        ValueError: if no header can carry it; ``owner`` is told, and never the key.
+        ValueError: If no header can carry it; ``owner`` is told, and never the key.
     """
     key = (api_key or os.environ.get("OPENAI_API_KEY", "")).strip()
     if not (key.isascii() and key.isprintable()):

@@ -1,4 +1,4 @@
-"""The bar that whatever embeds texts shows."""
+"""The bar that whatever goes through texts shows."""
 
 from tqdm import tqdm
 
@@ -7,8 +7,8 @@ def progress_bar(total: int, name: str, *, shown: bool) -> tqdm:
     """A bar that counts texts, on a terminal only; one inside another one vanishes.
 
     Args:
-        total: texts to come; without any there is no bar.
-        name: what is done with them.
+        total: Texts to come; without any there is no bar.
+        name: What is done with them.
         shown: False for no bar at all.
     """
     return tqdm(

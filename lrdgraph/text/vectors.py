@@ -13,12 +13,12 @@ def check_vectors(
     """Give ``vectors`` as a float32 tensor ``[len(names), C]``.
 
     Args:
-        vectors: a tensor, array or nested list, one row per name.
-        names: what the rows belong to (ids or texts), for the error message.
-        owner: the class that received the vectors, for the error message.
+        vectors: A tensor, array or nested list, one row per name.
+        names: What the rows belong to (ids or texts), for the error message.
+        owner: The class that received the vectors, for the error message.
 
     Raises:
-        ValueError: if the shape differs, or a row holds NaN or infinity, or
+        ValueError: If the shape differs, or a row holds NaN or infinity, or
             numbers that float32 can't hold; the first such row is named.
     """
     vectors = torch.as_tensor(vectors).detach()
@@ -50,13 +50,13 @@ def embed_texts(
     """Vectors of texts, float32, ``[len(texts), C]``; blank texts get zeros.
 
     Args:
-        encoder: called once, with the texts that are not blank.
-        texts: the texts.
-        names: what the texts belong to, for the error message.
-        owner: who asks, for the error message.
+        encoder: Called once, with the texts that are not blank.
+        texts: The texts.
+        names: What the texts belong to, for the error message.
+        owner: Who asks, for the error message.
 
     Raises:
-        ValueError: for what :func:`check_vectors` raises.
+        ValueError: For what :func:`check_vectors` raises.
     """
     filled = [row for row, text in enumerate(texts) if text.strip()]
     given = encoder([texts[row] for row in filled])

@@ -31,8 +31,8 @@ class TextWriter:
         model: Hugging Face id, local folder, or ``.gguf`` file (needs the extra
             ``lrdgraph[gguf]``), with a chat template. Offline, see
             :func:`~lrdgraph.text.packaged_model`.
-        max_tokens: tokens after which an answer is cut.
-        device: default: the GPU where there is one, else the CPU.
+        max_tokens: Tokens after which an answer is cut.
+        device: Default: the GPU where there is one, else the CPU.
 
     Example:
         >>> from lrdgraph.text import TextWriter, packaged_model
@@ -60,8 +60,8 @@ class TextWriter:
         """Answer a prompt.
 
         Raises:
-            FileNotFoundError: if the model can't be found, with ways to work offline.
-            ValueError: if it has no chat template.
+            FileNotFoundError: If the model can't be found, with ways to work offline.
+            ValueError: If it has no chat template.
         """
         tokenizer, model = self._loaded
         chat = tokenizer.apply_chat_template(
@@ -96,14 +96,14 @@ class EndpointWriter:
     :class:`~lrdgraph.text.EndpointEncoder`.
 
     Args:
-        base_url: address up to and without ``/chat/completions``, such as
+        base_url: Address up to and without ``/chat/completions``, such as
             ``'https://api.openai.com/v1'``.
-        model: name of the model on that server.
-        api_key: default: the environment variable ``OPENAI_API_KEY``; without either,
+        model: Name of the model on that server.
+        api_key: Default: the environment variable ``OPENAI_API_KEY``; without either,
             requests carry no key. It appears in no message and no ``repr``.
-        max_tokens: tokens after which an answer is cut, thoughts included.
-        timeout: seconds without an answer after which a request counts as failed.
-        max_retries: how often a request is repeated.
+        max_tokens: Tokens after which an answer is cut, thoughts included.
+        timeout: Seconds without an answer after which a request counts as failed.
+        max_retries: How often a request is repeated.
 
     Example:
         >>> from lrdgraph.text import EndpointWriter
@@ -140,7 +140,7 @@ class EndpointWriter:
         """Answer a prompt.
 
         Raises:
-            EndpointError: if the server refuses, stays out of reach, or answers with
+            EndpointError: If the server refuses, stays out of reach, or answers with
                 anything but a text.
         """
         answer = post_json(
