@@ -95,13 +95,24 @@ def _train(parser: ArgumentParser) -> None:
         "tables (the older interactions among them)",
     )
     parser.add_argument(
+        "--final",
+        action="store_true",
+        help="train on all purchases for just as many --epochs, and measure nothing: "
+        "for the model that goes live",
+    )
+    parser.add_argument(
         "--trends",
         action="store_true",
         help="let the model know what was bought of late",
     )
     group = parser.add_argument_group("training")
+    group.add_argument(
+        "--epochs",
+        type=options.positive,
+        metavar="N",
+        help="epochs at most (default: 100); with --final just as many",
+    )
     for name, default, told in (
-        ("--epochs", 100, "epochs at most"),
         ("--patience", 5, "epochs without a better validation before it stops"),
         ("--batch-size", 256, "histories in a step"),
     ):

@@ -20,7 +20,9 @@ from lrdgraph.cli.telling import print_metrics, print_table, say
 from lrdgraph.describe import describe, overview
 from lrdgraph.graph import LatentRelationGraph
 from lrdgraph.models import LRDRec
+from lrdgraph.transforms import TrainOnAll
 
+_EPOCHS = 100  # at most, unless told
 _NEGATIVES, _QUESTIONS = 1024, 2000  # of a large catalogue, in training and evaluation
 
 
@@ -36,9 +38,13 @@ def run(args: Namespace) -> None:
     if args.continue_from:
         earlier, known = open_model(args.continue_from)
     _check_trends(args, earlier)
+    _settle_epochs(args)
     settings = known.given(args)
     data = read_shop(args, settings)
-    check_purchases(data)
+    if args.final:
+        data = TrainOnAll()(data)
+    else:
+        check_purchases(data)
     sentence = f"{tell_shop(data)}, from {_names(args)}."
     encoder = make_encoder(settings, args.vectors)
     torch.manual_seed(args.seed)
@@ -47,12 +53,13 @@ def run(args: Namespace) -> None:
     data = prepare(data, encoder, args.neighbours, args.large, trends, old)
     model = _go_on(args, earlier, data) if earlier else _begin(args, data)
     _train(args, model, data)
-    metrics = measure(model, data, _questions(args))
+    metrics = {} if args.final else measure(model, data, _questions(args))
     _name_relations(model.graph, data)
     replace(settings, data=sentence, metrics=metrics).write(args.out)
     model.save_pretrained(args.out, data=sentence, metrics=metrics)
     shutil.rmtree(Path(args.out) / CHECKPOINTS)
-    print_metrics(metrics)
+    if metrics:
+        print_metrics(metrics)
     print(f"\nThe model is in {args.out}")
 
 
@@ -65,6 +72,16 @@ def _check_trends(args: Namespace, earlier: LRDRec | None) -> None:
         )
     if args.large and (args.trends or (earlier and earlier.trend is not None)):
         raise ValueError("--trends need all items in each step, which --large spares")
+
+
+def _settle_epochs(args: Namespace) -> None:
+    """For how many epochs to train, which only a validation can tell."""
+    if args.final and args.epochs is None:
+        raise ValueError(
+            "--final needs --epochs: train without it first, which tells after how "
+            "many epochs a model is the best"
+        )
+    args.epochs = args.epochs or _EPOCHS
 
 
 def _names(args: Namespace) -> str:
@@ -98,8 +115,9 @@ def _go_on(args: Namespace, earlier: LRDRec, data: HeteroData) -> LRDRec:
 
 
 def _train(args: Namespace, model: LRDRec, data: HeteroData) -> None:
-    from lrdgraph.cli.fitting import ToldNextItem, fit_or_stop, quiet_trainer
+    from lrdgraph.cli.fitting import ToldNextItem, fit_or_stop, quiet_trainer, tell_best
     from lrdgraph.data.datamodule import SequenceDataModule
+    from lrdgraph.training.next_item import MONITOR
 
     batches = SequenceDataModule(
         data, model.max_length, args.batch_size, num_questions=_questions(args)
@@ -107,13 +125,16 @@ def _train(args: Namespace, model: LRDRec, data: HeteroData) -> None:
     folder = Path(args.out) / CHECKPOINTS
     if (folder / "last.ckpt").exists():
         say(f"going on with the run in {folder}")
-    say(f"training for {args.epochs} epochs at most")
-    trainer = quiet_trainer(folder, args.epochs, args.patience)
+    say(f"training for {args.epochs} epochs{'' if args.final else ' at most'}")
+    monitor = None if args.final else MONITOR
+    trainer = quiet_trainer(folder, args.epochs, args.patience, monitor)
     try:
         fit_or_stop(trainer, ToldNextItem(model), batches)
     except KeyboardInterrupt:
         say("interrupted; the same command goes on after the last whole epoch")
         raise
+    if not args.final:
+        tell_best(folder)
     model.eval()
 
 

@@ -19,7 +19,7 @@ class FrozenConvs(nn.ModuleList):
 
     Typing every edge at every step would cost several times the step itself. So in
     training edges keep their types from the first step on, or from the first one after
-    an evaluation; an evaluation sees its own.
+    an evaluation or after :meth:`forget`; an evaluation sees its own.
 
     Args:
         channels: Size ``C`` of item states.
@@ -34,8 +34,12 @@ class FrozenConvs(nn.ModuleList):
         self._mean: FrozenTypedMean | None = None
         self._heard: list[Tensor] = []
 
+    def forget(self) -> None:
+        """Let the next step type edges anew."""
+        self._mean, self._heard = None, []
+
     def _apply(self, fn: Any, recurse: bool = True) -> FrozenConvs:
-        self._mean, self._heard = None, []  # on the device where edges were typed
+        self.forget()  # what is on the device where edges were typed
         moved: FrozenConvs = super()._apply(fn, recurse)
         return moved
 
@@ -55,7 +59,7 @@ class FrozenConvs(nn.ModuleList):
         if not len(self):
             return states
         kept = self._mean if self.training else None
-        self._mean, self._heard = None, []  # let go of before there are new ones
+        self.forget()  # before there are new ones
         mean = kept or type_edges()
         self._mean = mean if self.training else None
         for conv in self._convs():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pytorch_lightning import Trainer
+from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from lrdgraph.data.datamodule import SequenceDataModule
@@ -21,13 +21,16 @@ from lrdgraph.training.resuming import (
     read_checkpoint,
 )
 
+BEST, LAST = "best", "last"
+"""Names of the checkpoints that are kept."""
+
 
 def make_trainer(
     folder: str | Path,
     *,
     max_epochs: int = 100,
     patience: int = 5,
-    monitor: str = MONITOR,
+    monitor: str | None = MONITOR,
     average: bool = True,
     progress: bool = True,
     precision: Literal["32-true", "bf16-mixed"] = "32-true",
@@ -43,7 +46,9 @@ def make_trainer(
         folder: Where checkpoints go: the best and the last epoch.
         max_epochs: Number of epochs at most.
         patience: Epochs without a better figure of validation before training stops.
-        monitor: That figure.
+        monitor: That figure. None validates nothing, trains for all of ``max_epochs``
+            and keeps the last one: for data of
+            :class:`~lrdgraph.transforms.TrainOnAll`.
         average: Whether to keep a :class:`~lrdgraph.training.averaging.WeightAverage`.
         progress: Whether to show a progress bar.
         precision: ``'bf16-mixed'`` encodes histories and texts in half precision; the
@@ -62,14 +67,19 @@ def make_trainer(
             mode="max",
             enable_version_counter=False,
         )
-        for filename, figure in (("best", monitor), ("last", None))
+        for filename, figure in ((BEST, monitor), (LAST, None))
     )
-    stopping = Patience(monitor, mode="max", patience=patience)
+    callbacks: list[Callback] = [WeightAverage()] if average else []
+    callbacks.append(RandomState())
+    if monitor:
+        callbacks += [Patience(monitor, mode="max", patience=patience), best]
+    # The last epoch is written after the best one, to know of it when resumed;
+    # ``save_last`` would only write the epochs that are better.
+    callbacks.append(last)
     return Trainer(
         max_epochs=max_epochs,
-        # The last epoch is written after the best one, to know of it when resumed;
-        # ``save_last`` would only write the epochs that are better.
-        callbacks=[*[WeightAverage()] * average, RandomState(), stopping, best, last],
+        limit_val_batches=None if monitor else 0,
+        callbacks=callbacks,
         plugins=[WholeCheckpoints()],
         precision=precision,
         devices=devices,
@@ -87,7 +97,7 @@ def fit(trainer: Trainer, task: NextItem, datamodule: SequenceDataModule) -> Non
 
     A run that was interrupted goes on after its last whole epoch when it is called
     again with a trainer of the same folder, to the same weights as if it had not been.
-    One that is over is not trained again.
+    One that is over is not trained again. Without validation, the last epoch is best.
 
     Args:
         trainer: A trainer from :func:`make_trainer`.
@@ -100,23 +110,25 @@ def fit(trainer: Trainer, task: NextItem, datamodule: SequenceDataModule) -> Non
             if its checkpoints are damaged; if nothing is validated; or if the trainer
             is not from :func:`make_trainer`.
     """
-    stopping, best = trainer.early_stopping_callback, trainer.checkpoint_callback
-    if not (isinstance(stopping, Patience) and isinstance(best, ModelCheckpoint)):
-        got = [type(callback).__name__ for callback in (stopping, best)]
+    stopping, kept = trainer.early_stopping_callback, trainer.checkpoint_callback
+    if not isinstance(kept, ModelCheckpoint) or kept.filename not in (BEST, LAST):
+        got = [type(callback).__name__ for callback in (stopping, kept)]
         raise ValueError(f"'trainer' needs to come from 'make_trainer' (got {got})")
-    folder = Path(str(best.dirpath))
+    folder = Path(str(kept.dirpath))
     task.run = describe_run(trainer, task, datamodule)
     there = earlier_run(folder, task.run)
     task.train()  # a kept model comes in evaluation mode, which Lightning would keep
     if there is None:
         _train(trainer, task, datamodule)
-    elif stopping.is_over(there["callbacks"][stopping.state_key]):
+    elif isinstance(stopping, Patience) and stopping.is_over(
+        there["callbacks"][stopping.state_key]
+    ):
         task.on_load_checkpoint(there)
     else:
         del there  # some systems do not replace a file that is mapped
-        _train(trainer, task, datamodule, ckpt_path=folder / "last.ckpt")
-    best_state = read_checkpoint(folder / "best.ckpt")["state_dict"]
-    task.load_state_dict(best_state | constants(task))
+        _train(trainer, task, datamodule, ckpt_path=folder / f"{LAST}.ckpt")
+    state = read_checkpoint(folder / f"{kept.filename}.ckpt")["state_dict"]
+    task.load_state_dict(state | constants(task))
 
 
 def _train(

@@ -76,6 +76,11 @@ class NextItem(LightningModule):
         self.run: dict[str, str] = {}
         self.health: dict[str, list[float]] = {}
 
+    def on_train_epoch_start(self) -> None:
+        """Let edges be typed anew, as after an evaluation, which there may not be."""
+        if isinstance(self.model, LRDRec):
+            self.model.convs.forget()
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Sum of the model's losses."""
         losses = self.model.loss(batch)

@@ -5,7 +5,7 @@ from lrdgraph.transforms.k_core import KCore
 from lrdgraph.transforms.normalize import Normalize
 from lrdgraph.transforms.same_vectors import SameVectors
 from lrdgraph.transforms.set_vectors import SetVectors
-from lrdgraph.transforms.split import LeaveOneOut, TemporalSplit
+from lrdgraph.transforms.split import LeaveOneOut, TemporalSplit, TrainOnAll
 from lrdgraph.transforms.text_knn import TextKNN
 from lrdgraph.transforms.transitions import Transitions
 from lrdgraph.transforms.trends import Trends
@@ -20,6 +20,7 @@ __all__ = [
     "SetVectors",
     "TemporalSplit",
     "TextKNN",
+    "TrainOnAll",
     "Transitions",
     "Trends",
     "Whiten",

@@ -86,6 +86,25 @@ class TemporalSplit(BaseTransform):
         return f"TemporalSplit(val={self.val}, test={self.test})"
 
 
+class TrainOnAll(BaseTransform):
+    """Every interaction is training, and none is left to measure by.
+
+    For a model that goes live, once another one was validated and has told for how many
+    epochs to train: see ``monitor=None`` of
+    :func:`~lrdgraph.training.make_trainer`.
+
+    Sets ``split [M]`` of the interactions and ``data.split_hash``. Of data that came
+    with another split, interactions are put into the order of time, and negatives are
+    dropped.
+    """
+
+    def forward(self, data: HeteroData) -> HeteroData:
+        """Returns the data with the split; the given data is not changed."""
+        data = _in_time(data)
+        split = np.full(data[INTERACTS].edge_index.size(1), TRAIN, dtype=np.int8)
+        return _set_split(data, split)
+
+
 def _in_time(data: HeteroData) -> HeteroData:
     """Each user's interactions in the order of time, and not by an earlier split."""
     store = data[INTERACTS]

@@ -298,3 +298,21 @@ def test_that_nobody_bought_enough_is_told_before_texts_are_read(
     assert code == 2
     assert "three or more interactions" in err
     assert "embedding" not in err
+
+
+def test_the_model_that_goes_live_learns_from_all_purchases(
+    folder, tables, quickly, tmp_path, run
+):
+    train = ["train", *tables, *quickly, "--final", "--out", tmp_path / "live"]
+    code, _, err = run(*train)
+    assert code == 2
+    assert "--final needs --epochs" in err
+    code, out, err = run(*train, "--epochs", "2", "--patience", "1")
+    assert code == 0
+    assert "training for 2 epochs\n" in err
+    assert "epoch 2: train/next_item" in err
+    assert "NDCG" not in out
+    live = LRDRec.from_pretrained(tmp_path / "live")
+    purchases = pd.read_csv(folder / "purchases.csv")
+    assert live.graph.popularity.sum() == len(purchases)
+    assert read_settings(tmp_path / "live").metrics == {}

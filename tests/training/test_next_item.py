@@ -5,14 +5,31 @@ import torch
 from pytorch_lightning import Trainer
 
 from lrdgraph import LatentRelationGraph
+from lrdgraph.breadth import Breadth
 from lrdgraph.data.datamodule import SequenceDataModule
-from lrdgraph.metrics import rank_among, ranking_metrics
+from lrdgraph.metrics import rank_among, rank_of_target, ranking_metrics
 from lrdgraph.models import LRDRec, Popularity, SASRec
 from lrdgraph.testing import make_shop
 from lrdgraph.training import NextItem
 from lrdgraph.transforms import LeaveOneOut
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pytorch_lightning")
+
+
+def test_logged_metrics_are_those_of_a_direct_computation(shop):
+    task = NextItem(LRDRec(LatentRelationGraph(shop, 3, 16), 16))
+    module = SequenceDataModule(shop)
+    trainer = Trainer(logger=False, enable_progress_bar=False, devices=1)
+    logged = trainer.test(task, module, verbose=False)[0]
+    model = task.model.eval()
+    ranks, breadth = [], Breadth(module.test.histories.training_count())
+    for question in module.test_dataloader():
+        seen = (question["seen_row"], question["seen_item"])
+        scores, target = model(question["history"]), question["target"]
+        ranks.append(rank_of_target(scores, target, seen))
+        breadth.update(scores, ranks[-1], target, seen)
+    expected = ranking_metrics(torch.cat(ranks)) | breadth.compute()
+    assert logged == pytest.approx({f"test/{k}": v for k, v in expected.items()})
 
 
 def test_given_negatives_are_ranked_for_users_who_have_some():

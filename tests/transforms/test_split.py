@@ -7,7 +7,7 @@ from torch_geometric.data import HeteroData
 
 from lrdgraph.datasets import INTERACTS, assemble, split_hash
 from lrdgraph.testing import TransformContract
-from lrdgraph.transforms import LeaveOneOut, TemporalSplit
+from lrdgraph.transforms import LeaveOneOut, TemporalSplit, TrainOnAll
 
 
 def make(rows: list[tuple[int, int, int]]) -> HeteroData:
@@ -39,6 +39,14 @@ class TestTemporalSplit(TransformContract):
     def bad_data(self) -> dict[str, HeteroData]:
         same_time = make([(0, item, 3) for item in range(5)])
         return {r"different times \(got .* \[0, 0, 5\]\)": same_time}
+
+
+class TestTrainOnAll(TransformContract):
+    def make(self) -> TrainOnAll:
+        return TrainOnAll()
+
+    def data(self) -> HeteroData:
+        return with_negatives()
 
 
 events = st.lists(
@@ -107,7 +115,9 @@ def test_shares_of_temporal_split(val, test):
         TemporalSplit(val, test)
 
 
-@pytest.mark.parametrize("transform", [LeaveOneOut(), TemporalSplit(0.3, 0.3)])
+@pytest.mark.parametrize(
+    "transform", [LeaveOneOut(), TemporalSplit(0.3, 0.3), TrainOnAll()]
+)
 def test_old_negatives_are_dropped(transform):
     assert "test_negatives" not in transform(with_negatives())["user"]
 
@@ -139,3 +149,10 @@ def test_a_split_that_came_with_the_data_leaves_nothing_of_itself(transform):
     assert found.edge_index.tolist() == [[0] * 5, [0, 1, 2, 3, 4]]
     assert found.split.tolist() == [0, 0, 0, 1, 2]
     assert data[INTERACTS].time.equal(given)
+
+
+def test_all_is_training_in_the_order_of_time():
+    data = TrainOnAll()(with_another_split())
+    assert data[INTERACTS].split.tolist() == [0] * len(data[INTERACTS].split)
+    assert data[INTERACTS].time.tolist() == LeaveOneOut()(data)[INTERACTS].time.tolist()
+    assert data.split_hash != LeaveOneOut()(data).split_hash
