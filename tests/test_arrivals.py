@@ -35,6 +35,7 @@ def pairs_of(graph: LatentRelationGraph, items: list[str]) -> set[tuple[str, str
 def test_what_was_there_stays_as_it_was(graph, grown):
     assert grown.ids == [*graph.ids, *IDS]
     assert grown.texts == [*graph.texts, *TEXTS]
+    assert not grown.training
     assert grown.relations == graph.relations
     assert grown.x[: graph.num_items].equal(graph.x)
     place = grown.find(*graph.edge_index)

@@ -24,6 +24,11 @@ def test_what_was_hardly_bought_is_no_head():
     assert buckets["cold"].all()
 
 
+def test_a_fifth_of_few_items_is_rounded_up() -> None:
+    buckets = item_buckets(torch.tensor([9, 8, 7, 6, 5, 5]))
+    assert buckets["head"].nonzero().squeeze(1).tolist() == [0, 1]
+
+
 @pytest.mark.parametrize("k", [3, 20])
 def test_figures_are_those_of_a_loop(k):
     generator = torch.Generator().manual_seed(0)

@@ -98,6 +98,21 @@ def test_discovery_is_reproducible_and_leaves_the_mode_as_it_is(planted, trainin
         assert once.equal(again)
 
 
+def test_what_is_left_is_an_average_of_the_last_steps(shop, monkeypatch) -> None:
+    graph, seen = LatentRelationGraph(shop, 2, 8), []
+    learn = graph.relation_losses
+
+    def watched(*given: object) -> dict[str, torch.Tensor]:
+        seen.append(graph.dvae.habit.detach().clone())
+        return learn(*given)
+
+    monkeypatch.setattr(graph, "relation_losses", watched)
+    discover(graph, 3, num_pairs=32, progress=False)
+    _, first, second = seen  # of which the first weighs nearly all, still
+    left = (graph.dvae.habit - first).abs().max()
+    assert 0 < left < 0.2 * (second - first).abs().max()
+
+
 def test_what_cannot_be_discovered_is_refused(shop):
     with pytest.raises(ValueError, match="needs latent relations to discover"):
         discover(LatentRelationGraph(shop, num_latent=0))

@@ -4,7 +4,7 @@ from torch.nn.functional import softplus
 from torch_geometric.data import HeteroData
 
 from lrdgraph import LatentRelationGraph
-from lrdgraph.explain import TELLING
+from lrdgraph.explain import LENT, TELLING, relation_keys
 from lrdgraph.explain import explain as explain_items
 from lrdgraph.models import LRDRec
 from lrdgraph.testing import make_shop
@@ -106,6 +106,14 @@ def test_each_reason_is_a_path_of_the_graph(model):
         assert reason.probability == pytest.approx(float(probability))
         assert reason.contribution == pytest.approx(float(sent.detach()))
     assert paths["i0", "bought"].probability == 1
+
+
+def test_a_transition_to_what_was_bought_once_is_not_lent(model) -> None:
+    graph, item = model.graph, torch.arange(3).repeat(2)
+    graph.popularity[:3] = torch.tensor([0.0, 1.0, 2.0])
+    relation = [graph.relations.index(name) for name in ("transition", "bought")]
+    keys = relation_keys(graph, torch.tensor(relation).repeat_interleave(3), item)
+    assert keys == [LENT, "transition", "transition", *["bought"] * 3]
 
 
 def test_the_strongest_reasons_are_given(model):

@@ -5,7 +5,7 @@ from lrdgraph import LatentRelationGraph
 from lrdgraph.discovery import discover
 from lrdgraph.facts import KnownFacts, count_facts, typical_facts
 from lrdgraph.testing import HashTextEncoder, make_shop
-from lrdgraph.transforms import LeaveOneOut
+from lrdgraph.transforms import LeaveOneOut, Transitions
 
 RELATIONS = {
     "text_knn": [(0, 1), (2, 3), (4, 5)],
@@ -95,6 +95,17 @@ def test_facts_are_discovered_where_nobody_went_from_one_to_the_other():
     assert not graph.dvae.fact.equal(before)
     with pytest.raises(ValueError, match=r"training interactions .* \(got none for"):
         discover(LatentRelationGraph(shop, 2, 4), 5, progress=False)
+
+
+def test_all_pairs_that_are_known_of_are_learned_from_alike() -> None:
+    shop = make_shop([[5, 4, 3, 2, 1, 0], [0, 5, 1, 4, 2, 3]], 6, RELATIONS)
+    shop = Transitions()(LeaveOneOut()(shop))
+    graph = LatentRelationGraph(shop, 2, 4, objective="facts")
+    assert not graph.static.all()
+    drawn = torch.bincount(graph.sample_pairs(20_000), minlength=graph.num_edges)
+    expected = graph.static / graph.static.sum()
+    assert torch.allclose(drawn / 20_000, expected, atol=0.02)
+    assert not drawn[~graph.static].any()
 
 
 def test_typical_facts_are_the_groups_that_pairs_were_drawn_from():

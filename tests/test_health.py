@@ -46,6 +46,10 @@ def test_figures_of_some_pairs_are_near_those_of_all(graph):
     assert some == pytest.approx(every, rel=0.2)
 
 
+def test_as_many_pairs_as_there_are_are_all_of_them(graph) -> None:
+    assert health(graph, num_pairs=int(graph.static.sum())) == health(graph)
+
+
 def test_pairs_of_transitions_alone_do_not_count(monkeypatch, graph):
     asked = []
     posterior = graph.posterior

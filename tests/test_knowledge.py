@@ -24,6 +24,11 @@ def test_relations_and_values_become_triples(data):
     assert triples == [[0, 1, 1], [2, 1, 3], [0, 2, 5], [2, 2, 6], [3, 2, 5]]
 
 
+def test_pairs_of_an_attribute_that_is_not_there_are_a_relation(data) -> None:
+    data["item", "same_shelf", "item"].edge_index = torch.tensor([[0], [1]])
+    assert known_relations(data) == (["goes_with", "same_shelf"], ["brand"])
+
+
 def test_what_is_no_item_is_in_no_triple(data):
     data["item", "goes_with", "item"].edge_index = torch.tensor([[0, 1], [1, 1]]).int()
     known = Knowledge.from_data(data, ["goes_with"])

@@ -105,6 +105,14 @@ def test_chosen_items_come_with_what_they_lead_to(
     assert data["item", "transition", "item"].edge_index.tolist() == [[0], [1]]
 
 
+def test_a_chosen_item_is_a_node_where_nothing_leads_to_it(
+    graph: LatentRelationGraph,
+) -> None:
+    for relations in ([], ["transition"]):
+        multigraph = to_networkx(graph, items=["B004"], relations=relations)
+        assert multigraph.nodes["B004"] == {"text": READABLE[4]}
+
+
 def test_relations_can_be_chosen(graph: LatentRelationGraph) -> None:
     multigraph = to_networkx(graph, 0.0, relations=["latent_2", "transition"])
     found = {name for _, _, name in multigraph.edges(data="relation")}

@@ -122,6 +122,14 @@ def test_script_is_no_title(tmp_path):
     assert data["item"].text == ["", "", ""]
 
 
+def test_of_an_item_told_twice_the_first_counts(tmp_path) -> None:
+    write_2018(tmp_path)
+    meta = [{"asin": "A1", "title": title} for title in ("Pen", "Pencil")]
+    others = [{"asin": asin, "title": ""} for asin in ("A2", "A3")]
+    write(tmp_path / "meta_Toys.json.gz", [*meta, *others], json.dumps)
+    assert AmazonReviews(tmp_path, "Toys", "2018")[0]["item"].title == ["Pen", "", ""]
+
+
 def test_beauty(shared_data, tmp_path):
     root = shared_data / "amazon-beauty"
     data = AmazonReviews(root, cache=tmp_path, pre_transform=LeaveOneOut())[0]

@@ -41,6 +41,15 @@ def test_contract():
     assert data.validate()
 
 
+def test_items_without_a_value_share_none() -> None:
+    interactions, items = tables()
+    data = assemble(
+        interactions, items.assign(brand=["x", None, " "]), shared=["brand"]
+    )
+    assert data["item"].brand == ["x", "", ""]
+    assert data["item", "same_brand", "item"].edge_index.shape == (2, 0)
+
+
 def test_relations_are_deduplicated_sorted_and_without_self_loops():
     triples = [("c", "a"), ("b", "a"), ("a", "a"), ("b", "a"), ("a", "c")]
     relations = pd.DataFrame(triples, columns=["head", "tail"]).assign(relation="goes")

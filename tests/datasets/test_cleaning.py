@@ -111,3 +111,12 @@ def test_days_that_are_taken_as_seconds(values):
 )
 def test_seconds_that_are_seconds(values):
     assert len(times(*values)) == len(values)
+
+
+def test_a_time_in_another_zone_is_that_moment_of_utc() -> None:
+    written = ["2020-01-02T03:00:00+02:00", "2020-01-02 01:30:00-00:30"]
+    moments = pd.to_datetime(written, utc=True, format="ISO8601")
+    for column in (written, moments.tz_convert("Asia/Tokyo")):
+        items = pd.DataFrame({"item_id": ["a", "b"], "title": ["pen", "ink"]})
+        data = from_tables(BOUGHT.assign(time=column), items)
+        assert data[INTERACTS].time.tolist() == [1_577_926_800, 1_577_930_400]

@@ -62,6 +62,18 @@ def test_knowledge_graph(tmp_path):
     assert data["item", "sequel", "item"].edge_index.tolist() == [[1], [2]]
 
 
+def test_an_entity_of_many_movies_links_none(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("lrdgraph.datasets.movielens._MAX_ENTITY_MOVIES", 2)
+    write_100k(tmp_path)
+    with gzip.open(tmp_path / "kg.tsv.gz", "wt") as file:
+        file.write("head\trelation\ttail\n")
+        file.writelines(f"{i}\tfilm.film.language\tm.1\n" for i in (1, 2, 3))
+        file.writelines(f"{i}\tfilm.film.country\tm.1\n" for i in (1, 2, 2))
+    data = MovieLens(tmp_path)[0]
+    assert ("item", "same_language", "item") not in data.edge_types
+    assert data["item", "same_country", "item"].edge_index.tolist() == [[0, 1], [1, 0]]
+
+
 def test_real_100k(shared_data, tmp_path):
     data = MovieLens(shared_data / "ml-100k", cache=tmp_path)[0]
     assert (data["user"].num_nodes, data["item"].num_nodes) == (943, 1682)

@@ -38,6 +38,14 @@ def test_folder(root):
     assert data["item", "same_brand", "item"].num_edges == 6
 
 
+def test_negatives_go_to_their_users_in_any_order(root) -> None:
+    rows = "user_id\titem_id\ttime\tneg_items\n2\t4\t20\t[2, 3]\n1\t3\t20\t[1, 4]\n"
+    (root / "dev.csv").write_text(rows)
+    data = ReChorus(root)[0]
+    assert data["user"].id == ["1", "2"]
+    assert data["user"].val_negatives.tolist() == [[0, 3], [1, 2]]
+
+
 def test_only_the_three_parts(root):
     for name in ("item_meta.csv", "Toy.item2index", "Toy.text"):
         (root / name).unlink()

@@ -108,6 +108,25 @@ def test_what_is_drawn_sums_to_the_catalogue_on_average(data, monkeypatch):
     assert error < 0.1 * expected
 
 
+def test_what_is_drawn_weighs_as_much_as_what_it_was_drawn_from() -> None:
+    own, of_common = torch.tensor([1.0, -0.5]), torch.tensor([0.5, 2.0])
+    near, of_near = torch.tensor([[0.3, -1.0], [0.0, 1.0]]), torch.tensor([0.5, 0.1])
+    loss = sampled.sampled_cross_entropy(own, of_common, near, 0.25, of_near)
+    others = of_common.exp() / 0.25 + near.exp().sum(1) / of_near
+    expected = (1 + others / own.exp()).log().sum()
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("num_negatives", [4, 20, NUM_ITEMS])
+def test_an_item_is_drawn_as_often_as_its_rate_says(num_negatives) -> None:
+    drawn = [
+        sampled.draw_common(NUM_ITEMS, num_negatives, torch.device("cpu"))
+        for _ in range(1000)
+    ]
+    often = torch.stack([common.column >= 0 for common in drawn]).float().mean()
+    assert often.item() == pytest.approx(drawn[0].rate, abs=0.005)
+
+
 def test_a_step_touches_few_rows(data, monkeypatch):
     monkeypatch.setattr(large, "NEAR", 1)
     model = lrdrec(data, 3, newness=0.0)

@@ -7,6 +7,7 @@ from torch_geometric.data import HeteroData
 from lrdgraph import LatentRelationGraph
 from lrdgraph.data import Histories, TrainingWindows
 from lrdgraph.models import LRDRec, SASRec, lrd_rec
+from lrdgraph.nn.conv.typed_mean import mean_weight
 from lrdgraph.nn.scoring import history_paths, last_rows
 from lrdgraph.testing import make_shop
 from lrdgraph.transforms import LeaveOneOut, Transitions
@@ -127,6 +128,49 @@ def test_a_model_in_training_can_be_copied_and_moved(shop):
     assert torch.equal(copy.deepcopy(model).eval().item_states(), states)
     wider = model.double()  # a device that every machine has
     assert wider.item_states().dtype == torch.double
+
+
+def test_types_are_those_of_the_graph_but_for_transitions(shop) -> None:
+    model = make_model(shop)
+    graph, every = model.graph, torch.arange(shop["item"].num_nodes)
+    torch.nn.init.normal_(graph.dvae.outcome.weight)
+    edges = graph(graph.static.nonzero().squeeze(1))
+    typed = torch.tensor([name != "transition" for name in graph.relations])
+    share = mean_weight(edges.edge_index, edges.weight[:, typed], len(every)).detach()
+    expected = share.where(share >= 0.01, 0)
+    assert torch.allclose(model.type_edges().share, expected, atol=1e-6)
+
+
+def test_neighbours_are_heard_once_until_the_catalogue_is_asked_for(shop) -> None:
+    model = make_model(shop, dropout=0.0, newness=0.0).train()
+    item, *others = model.newcomers.known.nonzero().squeeze(1).split(10)
+    before = model.item_states(item)
+    model.id.weight.data[torch.cat(others)] += 1
+    assert model.item_states(item).equal(before)
+    model.eval().item_states()
+    after = model.train().item_states(item)
+    assert not torch.allclose(after, before, atol=1e-3)
+    model.id.weight.data[torch.cat(others)] += 1
+    assert not torch.allclose(model.eval().item_states(item), after, atol=1e-3)
+
+
+def test_who_is_new_is_drawn_in_each_step(shop) -> None:
+    model, drawn = make_model(shop, newness=0.5), []
+    for _ in range(2):
+        model.loss(make_batch(shop))
+        drawn.append(model.newcomers.drawn)
+    assert drawn[0].any()
+    assert not drawn[0].equal(drawn[1])
+
+
+def test_arguments_are_what_the_model_was_made_with(shop) -> None:
+    graph = LatentRelationGraph(shop, num_latent=2, state_channels=16)
+    given = {"hidden_channels": 16, "max_length": 5, "num_layers": 2, "num_convs": 0}
+    given |= {"encoder": "gru4rec", "dropout": 0.1, "newness": 0.3}
+    names = ("relation", "presence", "confidence", "spread", "information")
+    given |= {f"{name}_weight": 2.0 + place for place, name in enumerate(names)}
+    given["num_negatives"] = 7
+    assert LRDRec(graph, **given).arguments == given
 
 
 def test_padding_alone_gets_no_message(shop):

@@ -7,6 +7,7 @@ in the popularity of its item.
 
 from collections import Counter
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -164,3 +165,15 @@ def test_training_sees_less_than_evaluation_for_its_target_alone():
     changed = [i for i in range(NUM_ITEMS) if abs(free[i] - careful[i]) > 1e-5]
     assert changed == [2]
     assert careful[2] < free[2]
+
+
+@pytest.mark.parametrize("new", [[2], [0, 1]])
+def test_where_no_transition_was_sent_none_is_taken_back(new: list[int]) -> None:
+    """To an item that is drawn as new, or from one, nothing was counted."""
+    data = make_data([[0, 1, 2], [0, 1, 3]], {(0, 4), (1, 4)}, window=2)
+    model = make_model(data, LENGTH).train()
+    model.newcomers.drawn[new] = True
+    history = torch.tensor([NUM_ITEMS] * (LENGTH - 2) + [0, 1])
+    free = score(model, history, LENGTH - 1)
+    careful = score(model, history, LENGTH - 1, torch.tensor([2]))
+    assert torch.allclose(free, careful, atol=1e-6)

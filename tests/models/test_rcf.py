@@ -7,6 +7,7 @@ from lrdgraph.data.choices import TrainingChoices
 from lrdgraph.knowledge import Knowledge, known_relations
 from lrdgraph.models import KDA, RCF
 from lrdgraph.models import rcf as module
+from lrdgraph.nn.distmult import pairwise_loss
 from lrdgraph.testing import tiny_shop
 
 L, C = 6, 8
@@ -127,6 +128,41 @@ def test_every_parameter_learns(data, kind, num_latent, objective):
         n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()
     ]
     assert idle == []
+
+
+@each
+def test_targets_are_told_from_their_negatives_as_they_are_ranked(
+    data, kind, num_latent, objective
+) -> None:
+    model = make(data, kind, num_latent, objective)
+    for number in (2, 40):  # of short histories, and of all
+        batch = ask(data, number)
+        both = torch.cat([batch["target"].unsqueeze(1), batch["negatives"]], dim=1)
+        scores = answer(model, batch, candidates=both)
+        expected = pairwise_loss(scores[:, 0], scores[:, 1:])
+        assert torch.allclose(model.loss(batch)["next_item"], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("kind", "first"), [(RCF, 0), (KDA, 1)])
+def test_other_losses_count_by_their_weights(data, kind, first, monkeypatch) -> None:
+    weights = {"knowledge_weight": 3.0, "relation_weight": 5.0, "presence_weight": 7.0}
+    model, batch = make(data, kind, **weights), ask(data)
+    released = make(data, kind, objective="released", **weights)
+    one, asked = torch.ones(()), []
+    for net in (model, released):
+        monkeypatch.setattr(net.triples, "loss", lambda *given: one)
+    found = {name: one for name in ("relation", "presence", "spread")}
+    monkeypatch.setattr(model.graph, "relation_losses", lambda *given: found)
+    learn = released.graph.dvae.history_loss
+    monkeypatch.setattr(
+        released.graph.dvae,
+        "history_loss",
+        lambda *given, **options: asked.append(options) or 0 * learn(*given) + 1,
+    )
+    losses = [{**net.loss(batch), "next_item": one} for net in (model, released)]
+    assert losses[0] == {"next_item": 1, "knowledge": 3, "relation": 5, "presence": 7}
+    assert losses[1] == {"next_item": 1, "knowledge": 3, "relation": 5}
+    assert asked == [{"first": first}]
 
 
 def test_a_gradient_of_ranking_reaches_the_dvae_by_its_posterior(data):

@@ -1,3 +1,4 @@
+import copy
 from collections import Counter
 
 import pandas as pd
@@ -7,6 +8,7 @@ import torch
 from lrdgraph import LatentRelationGraph
 from lrdgraph.data import user_histories
 from lrdgraph.datasets import INTERACTS
+from lrdgraph.explain import TELLING, contributions
 from lrdgraph.models import LRDRec
 from lrdgraph.models.recommending import COLUMNS
 from lrdgraph.transforms import Trends
@@ -63,6 +65,18 @@ def test_a_table_holds_what_each_user_is_recommended_alone(model, histories, opt
                 assert row.probability == pytest.approx(reason.probability, rel=1e-4)
 
 
+def test_a_table_tells_no_reason_that_adds_next_to_nothing(model, histories) -> None:
+    quiet = copy.deepcopy(model)
+    torch.nn.init.constant_(quiet.scorer.strength, -12.0)
+    history = next(iter(histories.values()))
+    table = quiet.recommend_all({"u": history}, k=4, progress=False)
+    item = torch.tensor([[quiet.graph.index(item) for item in table["item"]]])
+    slots = torch.tensor([[quiet.graph.index(item) for item in history[-4:]]])
+    assert 0 < contributions(quiet, slots, item).max() < TELLING
+    reasons = ["because", "relation", "probability", "contribution"]
+    assert table[reasons].isna().to_numpy().all()
+
+
 def test_states_that_are_given_are_not_computed_again(model, histories, monkeypatch):
     states = model.item_states()
     expected = model.recommend_all(histories, k=4, progress=False)
@@ -112,12 +126,20 @@ def taken_in_turn(model: LRDRec, history: list[str], k: int, most: int) -> list[
     return [*chosen, *others][:k]
 
 
-@pytest.mark.parametrize(("k", "most"), [(6, 2), (9, 1), (5, 3), (4, 9)])
+@pytest.mark.parametrize(("k", "most"), [(6, 2), (9, 1), (5, 3), (4, 9), (30, 1)])
 def test_a_diverse_list_has_few_items_of_each_relation(model, histories, k, most):
     for history in histories.values():
         found = model.recommend(history, k=k, max_per_relation=most)
         expected = taken_in_turn(model, history, k, most)
         assert [entry.item for entry in found] == expected
+
+
+def test_a_relation_that_adds_next_to_nothing_crowds_no_list(model, histories) -> None:
+    quiet = copy.deepcopy(model)
+    torch.nn.init.constant_(quiet.scorer.strength, -12.0)
+    for history in list(histories.values())[:5]:
+        found = quiet.recommend(history, k=6, max_per_relation=2)
+        assert found == quiet.recommend(history, k=6)
 
 
 def test_a_model_in_training_recommends_the_same(model, histories):

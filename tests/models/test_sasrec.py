@@ -3,8 +3,14 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
+from lrdgraph.tasks import NextItem
+from pytorch_lightning import Trainer
 
+from lrdgraph.data.datamodule import SequenceDataModule
+from lrdgraph.metrics import rank_of_target, ranking_metrics
 from lrdgraph.models import SASRec
+from lrdgraph.testing import make_shop
+from lrdgraph.transforms import LeaveOneOut, Trends
 from lrdgraph.typing import Batch
 
 NUM_ITEMS, LENGTH = 7, 4
@@ -67,6 +73,10 @@ def test_an_earlier_period_is_scored_by_its_own_trend():
     assert torch.allclose(then[1], now[1] + change, atol=1e-5)
 
 
+def test_texts_are_left_to_the_data(model) -> None:
+    assert "x" not in model.state_dict()
+
+
 def test_text_enters_the_item_states():
     torch.manual_seed(0)
     model = MAKE["text"]().eval()
@@ -121,6 +131,27 @@ def test_every_parameter_learns(model):
     batch = make_batch([[3, 2, 0, 1]], [[2, 0, 1, 5]], [[0, 1, 1, 2]])
     model.loss(batch)["next_item"].backward()
     assert [n for n, p in model.named_parameters() if not p.grad.any()] == []
+
+
+def test_questions_are_answered_as_of_their_own_time() -> None:
+    torch.manual_seed(0)
+    histories = torch.randint(NUM_ITEMS, (12, 6)).tolist()
+    data = Trends(3)(LeaveOneOut()(make_shop(histories, NUM_ITEMS)))
+    options = {"encoder": "tisasrec", "trend": data["item"].trend}
+    model = SASRec(NUM_ITEMS, 8, max_length=LENGTH, **options).eval()
+    torch.nn.init.normal_(model.trend.weight, std=9.0)
+    module = SequenceDataModule(data, LENGTH)
+    [asked] = module.val_dataloader()
+    seen, metrics = (asked["seen_row"], asked["seen_item"]), []
+    for period in (asked["period"], None):
+        time = asked["history_time"]
+        scores = model(asked["history"], period=period, history_time=time)
+        metrics.append(ranking_metrics(rank_of_target(scores, asked["target"], seen)))
+    expected, now = metrics
+    assert expected != now
+    trainer = Trainer(logger=False, enable_progress_bar=False, devices=1)
+    [found] = trainer.validate(NextItem(model), module, verbose=False)
+    assert found == pytest.approx({f"val/{k}": v for k, v in expected.items()})
 
 
 def test_padding_alone_gives_finite_scores(model):

@@ -58,6 +58,22 @@ def test_what_is_corrupted_is_not_known_and_differs_at_one_end(task):
     assert 0.3 < head.float().mean() < 0.7
     assert true.relation.equal(false.relation)
     assert true.value.equal(false.value)
+    for end, drawn in ((false.head, head), (false.tail, tail)):
+        assert set(end[drawn].tolist()) == set(range(N))
+
+
+def test_loss_is_that_of_true_triples_against_false_ones(task) -> None:
+    entity, relation = torch.randn(9, 4), torch.randn(3, 4)
+    torch.manual_seed(0)
+    true = task.draw(50)
+    false = task.corrupt(true)
+    typed = relation[true.relation] + entity[true.value]
+    score, other = (
+        (entity[t.head] * typed * entity[t.tail]).sum(1) for t in (true, false)
+    )
+    expected = torch.nn.functional.softplus(other - score).mean()
+    torch.manual_seed(0)
+    assert torch.allclose(task.loss(entity, relation, 50), expected, atol=1e-5)
 
 
 def test_loss_with_one_negative_is_bpr():

@@ -127,6 +127,15 @@ def test_posterior_learns_from_habits_alone(dvae, pairs):
     assert states.grad.any()
 
 
+def test_items_count_by_their_weight_beside_habits(dvae, pairs) -> None:
+    states, posterior = torch.randn(NUM_ITEMS, 5), torch.randn(4, 4).softmax(-1)
+    habits = marginal_loss(posterior, dvae.habit_likelihood(pairs))
+    items = marginal_loss(posterior, dvae.item_likelihood(states, pairs))
+    loss = dvae.relation_loss(posterior, states, pairs)
+    assert torch.allclose(loss, habits + 0.3 * items)
+    assert torch.allclose(dvae.relation_loss(posterior, None, pairs), habits)
+
+
 def test_confidence_is_best_where_each_pair_has_one_relation(dvae):
     certain = torch.eye(NUM_LATENT + 1, requires_grad=True)
     undecided = torch.full((2, NUM_LATENT + 1), 1 / (NUM_LATENT + 1))
@@ -138,8 +147,8 @@ def test_confidence_is_best_where_each_pair_has_one_relation(dvae):
 
 
 def test_presence_is_the_share_of_pairs_with_a_relation(dvae):
-    posterior = torch.tensor([[1.0, 0, 0, 0], [0.5, 0.5, 0, 0], [0, 0, 0.2, 0.8]])
-    assert dvae.presence_loss(posterior).item() == pytest.approx(0.5)
+    posterior = torch.tensor([[0.7, 0.3, 0, 0], [0.2, 0.8, 0, 0], [0, 0, 0.2, 0.8]])
+    assert dvae.presence_loss(posterior).item() == pytest.approx(0.7)
 
 
 def test_spread_is_best_where_all_relations_are_used(dvae):

@@ -68,6 +68,17 @@ def test_attention_of_short_sequences_in_value_and_gradient(length, scale):
         assert torch.allclose(ours, theirs, atol=1e-8 * scale)
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_attention_is_finite_where_all_logits_are_far_from_zero(sign) -> None:
+    torch.manual_seed(0)
+    context = 1 + 0.01 * torch.randn(6, 5, C, dtype=torch.double)
+    eye = torch.eye(C, dtype=torch.double)
+    weight = torch.cat([30 * eye, sign * 30 * eye, eye])
+    assert ((30 * context @ context.mT * 30).min() / C**0.5) > 1000
+    found = small_attention(context, weight, 2)
+    assert torch.allclose(found, reference(context, weight, 2))
+
+
 def test_attention_of_no_sequences():
     found = small_attention(torch.randn(0, 4, C), torch.randn(3 * C, C), 2)
     assert found.shape == (0, 4, C)

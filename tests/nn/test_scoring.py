@@ -104,6 +104,16 @@ def test_gates_are_positive_and_fall_with_the_decay():
     assert gates[0].tolist() == sorted(gates[0].tolist(), reverse=True)
 
 
+def test_a_gate_is_a_share_of_its_strength_at_every_distance() -> None:
+    scorer = RelationalScorer(num_relations=2, max_length=4)
+    torch.nn.init.normal_(scorer.strength)
+    torch.nn.init.normal_(scorer.decay, std=3.0)
+    gates, strength = scorer.gates(), scorer.strength.exp().log1p()
+    kept = 1 / (1 + scorer.decay.exp())
+    assert_close(gates, strength.unsqueeze(1) * kept)
+    assert (gates < strength.unsqueeze(1)).all()
+
+
 def test_no_path_sends_no_message():
     scorer = RelationalScorer(num_relations=3, max_length=LENGTH)
     shop = make_shop([[0]], NUM_ITEMS, {"bought": [(0, 1)]})

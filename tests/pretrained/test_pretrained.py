@@ -68,6 +68,12 @@ def test_a_kept_model_comes_back_as_it_was(tmp_path, options):
     assert grown[0].recommend(["i0"]) == grown[1].recommend(["i0"])
 
 
+def test_steps_of_vectors_come_back_in_their_order() -> None:
+    found = {f"graph.vector_steps.{n}.mean": torch.tensor([n]) for n in (10, 2, 0, 11)}
+    steps = pretrained_folder._vector_steps(found)
+    assert [step.mean.item() for step in steps] == [0, 2, 10, 11]
+
+
 def test_no_user_is_in_the_files_and_nothing_is_pickled(kept):
     names = {"config.json", "model.safetensors", "items.parquet", "README.md"}
     assert {path.name for path in kept.iterdir()} == names

@@ -1,4 +1,5 @@
 import asyncio
+import copy
 import logging
 import threading
 import time
@@ -30,6 +31,15 @@ def test_recommends_what_the_model_does(client, model, ids) -> None:
                 named = (reason["id"], reason["relation"])
                 assert named == (known.item, known.relation)
                 assert reason["contribution"] == pytest.approx(known.contribution)
+
+
+def test_a_model_in_training_answers_as_it_does_afterwards(model, ids) -> None:
+    body = {"history": ids.history, "k": 5}
+    answers = []
+    for training in (True, False):
+        client = TestClient(make_app(copy.deepcopy(model).train(training)))
+        answers.append(client.post("/recommend", json=body).json())
+    assert answers[0] == answers[1]
 
 
 def test_reasons_are_in_words(client, model, ids) -> None:

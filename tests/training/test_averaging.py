@@ -134,3 +134,28 @@ def test_rows_that_are_touched_rarely_are_averaged_as_all_others(tmp_path):
         seen.append(torch.stack(table.validated))
     assert torch.allclose(*seen, atol=1e-6)
     assert not torch.allclose(seen[0][0], seen[0][3])
+
+
+def test_a_checkpoint_between_validations_holds_the_average_of_all_rows(
+    tmp_path,
+) -> None:
+    kept = []
+    for sparse in (True, False):
+        torch.manual_seed(0)
+        table, path = Table(sparse), tmp_path / f"{sparse}.ckpt"
+        trainer = Trainer(
+            max_epochs=1,
+            callbacks=[WeightAverage(0.7)],
+            default_root_dir=tmp_path,
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            enable_checkpointing=False,
+            limit_val_batches=0,
+            devices=1,
+        )
+        trainer.fit(table, batches(7), batches(1))
+        trainer.save_checkpoint(path)
+        kept.append(torch.load(path, weights_only=True)["state_dict"]["table.weight"])
+    assert torch.allclose(*kept, atol=1e-6)
+    assert not torch.allclose(kept[0], table.table.weight, atol=1e-3)

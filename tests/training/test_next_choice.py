@@ -40,6 +40,9 @@ def module_of(data) -> SequenceDataModule:
 
 
 def test_validation_ranks_among_given_negatives_alone(data, task, tmp_path):
+    for parameter in task.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    torch.nn.init.constant_(task.model.decay.real, 5.0)  # so that age counts
     module, trainer = module_of(data), make_choice_trainer(tmp_path, progress=False)
     found = trainer.validate(task, module, verbose=False)[0]
     question = module.validation.__getitems__(list(range(len(module.validation))))

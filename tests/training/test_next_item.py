@@ -50,16 +50,17 @@ def test_given_negatives_are_ranked_for_users_who_have_some():
 def test_every_parameter_is_in_one_group(shop):
     task = NextItem(LRDRec(LatentRelationGraph(shop, 3, 16), 16))
     groups = task.configure_optimizers().param_groups
-    assert sorted(group["lr"] for group in groups) == [3e-3, 1e-2, 2e-2]
+    rates = sorted((group["lr"], group["weight_decay"]) for group in groups)
+    assert rates == [(3e-3, 0.01), (1e-2, 0.3), (2e-2, 0.0)]
     of = {id(p): g for g in groups for p in g["params"]}
     assert len(of) == sum(len(group["params"]) for group in groups)
     for name, parameter in task.named_parameters():
         group = of[id(parameter)]
         rates = {"scorer": 2e-2, "newcomers": 2e-2, "graph": 1e-2}
         assert group["lr"] == rates.get(name.split(".")[1], 3e-3)
-        assert (group["weight_decay"] == 0) == (group["lr"] == 2e-2)
-    (only,) = NextItem(SASRec(5, 8)).configure_optimizers().param_groups
-    assert only["lr"] == 3e-3
+    trending = NextItem(SASRec(5, 8, trend=torch.zeros(5, 3, 2)))
+    rest, trend = trending.configure_optimizers().param_groups
+    assert (rest["lr"], trend["lr"], len(trend["params"])) == (3e-3, 2e-2, 1)
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,15 @@ class TestSameVectors(TransformContract):
         }
 
 
+def test_an_encoder_that_one_side_does_not_tell_is_no_other_one() -> None:
+    earlier = Earlier()
+    earlier.encoder = ""
+    expected = SameVectors(Earlier())(make(GIVEN))["item"].x
+    for steps, encoder in ((earlier, "ada"), (Earlier(), "")):
+        found = SameVectors(steps)(make(GIVEN, encoder))["item"].x
+        assert torch.equal(found, expected)
+
+
 def test_it_does_what_was_done_to_the_vectors_of_the_graph() -> None:
     first = Normalize()(Whiten(3)(make(GIVEN)))
     earlier = Earlier()

@@ -37,6 +37,13 @@ class TestSetVectors(TransformContract):
         return {r"got none for 2 of 3 items, such as \['x', 'y'\]": data}
 
 
+def test_what_made_the_vectors_before_is_forgotten() -> None:
+    data = make()
+    data["item"].encoder, data["item"].vector_steps = "one", [{"mean": X[0]}]
+    found = SetVectors(X)(data)["item"]
+    assert (found.encoder, found.vector_steps) == ("", [])
+
+
 def vectors_of(given: Any) -> Tensor:
     return SetVectors(given)(make())["item"].x
 

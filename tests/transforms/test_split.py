@@ -107,6 +107,23 @@ def test_temporal_split_cuts_at_quantiles():
     assert store.time[store.split == 2].sort().values.tolist() == [18, 19]
 
 
+def test_both_shares_are_those_of_all_interactions() -> None:
+    rows = [(row % 3, row % 5, row) for row in range(20)]
+    split = TemporalSplit(val=0.4, test=0.2)(make(rows))[INTERACTS].split
+    assert torch.bincount(split).tolist() == [8, 8, 4]
+
+
+@pytest.mark.parametrize("transform", [LeaveOneOut(), TemporalSplit(0.3, 0.3)])
+def test_what_is_known_of_an_interaction_moves_with_it(transform) -> None:
+    data = make([(0, item, item) for item in range(5)])
+    store, order = data[INTERACTS], torch.tensor([3, 0, 4, 2, 1])
+    store.edge_index, store.time = store.edge_index[:, order], store.time[order]
+    store.rating, data["user"].age = 10 * store.time, torch.tensor([33])
+    found = transform(data)
+    assert found[INTERACTS].rating.tolist() == [0, 10, 20, 30, 40]
+    assert found["user"].age.tolist() == [33]
+
+
 @pytest.mark.parametrize(("val", "test"), [(0.5, 0.5), (0.0, 0.1), (0.1, -0.1)])
 def test_shares_of_temporal_split(val, test):
     with pytest.raises(

@@ -58,6 +58,13 @@ def test_it_is_the_whitening_pca_of_scikit_learn() -> None:
     assert torch.allclose(ours.abs(), theirs.abs().float(), atol=1e-3)
 
 
+def test_the_largest_entry_of_each_direction_is_positive() -> None:
+    for given in (correlated(), -correlated()):
+        [step] = Whiten()(make(given))["item"].vector_steps
+        largest = step["directions"].abs().argmax(dim=0, keepdim=True)
+        assert (step["directions"].gather(0, largest) > 0).all()
+
+
 def test_zero_rows_stay_zero_and_take_no_part() -> None:
     given = correlated()
     x = whitened(torch.cat([torch.zeros(50, 6), given]))
