@@ -4,7 +4,6 @@ import json
 import re
 import signal
 from argparse import Namespace
-from shutil import copytree
 
 import pandas as pd
 import pytest
@@ -267,52 +266,3 @@ def test_a_large_catalogue_is_sampled_and_its_neighbours_approximate(
     assert code == 2
     assert "--trends need all items" in err
     assert not (tmp_path / "n").exists()
-
-
-def test_a_model_is_replaced_only_if_asked_to(
-    model, tables, quickly, tmp_path, run, monkeypatch
-):
-    out = tmp_path / "m"
-    copytree(model, out)
-    kept = (out / "model.safetensors").read_bytes()
-    train = ["train", *tables, "--out", out, "--epochs", "1", *quickly]
-    add = ["add", model, "--items", tmp_path / "new.csv", "--out", out]
-    (tmp_path / "new.csv").write_text("item_id,title,category\nNEW,Ink,Office\n")
-    for command in (train, add):
-        code, _, err = run(*command)
-        assert code == 2
-        assert "holds a model already" in err
-        assert (out / "model.safetensors").read_bytes() == kept
-    assert run(*add, "--overwrite").code == 0
-    assert run(*train, "--overwrite").code == 0
-    assert (out / "model.safetensors").read_bytes() != kept
-
-
-def test_that_nobody_bought_enough_is_told_before_texts_are_read(
-    folder, tmp_path, quickly, run
-):
-    purchases = pd.read_csv(folder / "purchases.csv")
-    purchases.groupby("user_id").head(2).to_csv(tmp_path / "few.csv", index=False)
-    tables = ["--interactions", tmp_path / "few.csv", "--items", folder / "items.csv"]
-    code, _, err = run("train", *tables, *quickly, "--out", tmp_path / "m")
-    assert code == 2
-    assert "three or more interactions" in err
-    assert "embedding" not in err
-
-
-def test_the_model_that_goes_live_learns_from_all_purchases(
-    folder, tables, quickly, tmp_path, run
-):
-    train = ["train", *tables, *quickly, "--final", "--out", tmp_path / "live"]
-    code, _, err = run(*train)
-    assert code == 2
-    assert "--final needs --epochs" in err
-    code, out, err = run(*train, "--epochs", "2", "--patience", "1")
-    assert code == 0
-    assert "training for 2 epochs\n" in err
-    assert "epoch 2: train/next_item" in err
-    assert "NDCG" not in out
-    live = LRDRec.from_pretrained(tmp_path / "live")
-    purchases = pd.read_csv(folder / "purchases.csv")
-    assert live.graph.popularity.sum() == len(purchases)
-    assert read_settings(tmp_path / "live").metrics == {}

@@ -3,13 +3,13 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
-from lrdgraph.tasks import NextItem
 from pytorch_lightning import Trainer
 
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.metrics import rank_of_target, ranking_metrics
 from lrdgraph.models import SASRec
 from lrdgraph.testing import make_shop
+from lrdgraph.training import NextItem
 from lrdgraph.transforms import LeaveOneOut, Trends
 from lrdgraph.typing import Batch
 
