@@ -87,6 +87,19 @@ def evaluate(
     return rankings.compute()
 
 
+def rank_in_catalogue(question: Question, scores: Tensor) -> Tensor:
+    """Ranks of the targets without what the users had, ``[B]``, from 0 on."""
+    seen = question["seen_row"], question["seen_item"]
+    return rank_of_target(scores, question["target"], seen)
+
+
+def rank_among_given(question: Question, scores: Tensor) -> Tensor:
+    """Ranks among the given negatives, of those users alone who have some."""
+    target, negatives = question["target"], question["negatives"]
+    given = (negatives >= 0).any(dim=1)
+    return rank_among(scores[given], target[given], negatives[given])
+
+
 class _Rankings:
     """Where targets are ranked, batch after batch."""
 
@@ -98,13 +111,12 @@ class _Rankings:
 
     def update(self, question: Question, scores: Tensor) -> None:
         """Rank in the whole catalogue, and among negatives where some are given."""
-        target, negatives = question["target"], question["negatives"]
+        rank = rank_in_catalogue(question, scores)
         seen = question["seen_row"], question["seen_item"]
         self.user.append(question["user"])
-        self.rank.append(rank_of_target(scores, target, seen))
-        self.breadth.update(scores, self.rank[-1], target, seen)
-        given = (negatives >= 0).any(dim=1)  # a user may be without
-        self.among.append(rank_among(scores[given], target[given], negatives[given]))
+        self.rank.append(rank)
+        self.among.append(rank_among_given(question, scores))
+        self.breadth.update(scores, rank, question["target"], seen)
 
     def compute(self) -> Evaluation:
         """All batches together."""

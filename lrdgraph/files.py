@@ -8,6 +8,7 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -25,10 +26,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     Nothing is left of one that could not be completed, as on a full disk. What a killed
     process left of its own is removed by the next one that writes there.
     """
-    for left in path.parent.glob(f".*{_PARTIAL}"):
-        with suppress(OSError):  # another process may have removed it
-            if time.time() - left.stat().st_mtime > _LEFT:
-                left.unlink()
+    _remove_left(path.parent)
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}{_PARTIAL}")
     try:
         with open(partial, "xb") as file:  # may be read by whom the user lets read
@@ -39,6 +37,15 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     finally:
         partial.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+@cache  # once a process: a folder of many shards would be listed for each of them
+def _remove_left(folder: Path) -> None:
+    """Remove what killed processes left."""
+    for left in folder.glob(f".*{_PARTIAL}"):
+        with suppress(OSError):  # another process may have removed it
+            if time.time() - left.stat().st_mtime > _LEFT:
+                left.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

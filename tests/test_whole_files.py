@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from lrdgraph import files
 from lrdgraph.files import atomic_write
 
 
@@ -29,6 +30,7 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     kept = tmp_path / ".a-file-of-others"
     kept.touch()
     os.utime(kept, (hour, hour))
+    files._remove_left.cache_clear()  # as in another process
     with atomic_write(tmp_path / "third") as file:
         file.write(b"")
     assert {*tmp_path.iterdir()} == {left[1], kept, tmp_path / "third"}

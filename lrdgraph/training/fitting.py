@@ -111,7 +111,8 @@ def fit(trainer: Trainer, task: NextItem, datamodule: SequenceDataModule) -> Non
             is not from :func:`make_trainer`.
     """
     stopping, kept = trainer.early_stopping_callback, trainer.checkpoint_callback
-    if not isinstance(kept, ModelCheckpoint) or kept.filename not in (BEST, LAST):
+    ours = isinstance(trainer.strategy.checkpoint_io, WholeCheckpoints)
+    if not (ours and isinstance(kept, ModelCheckpoint)):
         got = [type(callback).__name__ for callback in (stopping, kept)]
         raise ValueError(f"'trainer' needs to come from 'make_trainer' (got {got})")
     folder = Path(str(kept.dirpath))

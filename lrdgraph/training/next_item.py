@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from lrdgraph.breadth import Breadth
 from lrdgraph.data.sequences import Question
+from lrdgraph.evaluate import rank_among_given, rank_in_catalogue
 from lrdgraph.health import health
-from lrdgraph.metrics import rank_among, rank_of_target, ranking_metrics
+from lrdgraph.metrics import ranking_metrics
 from lrdgraph.models import RCF, LRDRec, Popularity, SASRec
 from lrdgraph.training.optimizing import RowAdamW
 from lrdgraph.training.resuming import constants
@@ -180,15 +181,13 @@ class NextItem(LightningModule):
         when = (question["period"], question["history_time"])
         scores = self.model(question["history"], self._states, *when)
         self._rank_all(question, scores, prefix)
-        target, negatives = question["target"], question["negatives"]
-        given = (negatives >= 0).any(dim=1)  # a user may be without
-        if given.any():
-            rank = rank_among(scores[given], target[given], negatives[given])
-            self._log_ranks(f"{prefix}sampled/", rank)
+        among = rank_among_given(question, scores)
+        if among.numel():
+            self._log_ranks(f"{prefix}sampled/", among)
 
     def _rank_all(self, question: Question, scores: Tensor, prefix: str) -> None:
         seen = (question["seen_row"], question["seen_item"])
-        rank = rank_of_target(scores, question["target"], seen)
+        rank = rank_in_catalogue(question, scores)
         self._log_ranks(prefix, rank)
         if self._breadth is not None:
             self._breadth.update(scores, rank, question["target"], seen)
