@@ -1,0 +1,85 @@
+"""Neighbours by text for a million items: seconds, memory, and how many are found.
+
+    python benchmarks/neighbours.py --out benchmarks/results/neighbours.json
+
+The shops of scaling.py, whose titles repeat words as titles do, with hashed vectors of
+384 channels. Of a thousand items, drawn at random, the neighbours that an approximate
+search finds are compared with all others: a neighbour counts as found if it is as near
+as the farthest of the true ones (to six decimals, as many are equally near). The memory
+is the most that the process held until then, the shop with its texts included.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import torch
+from record import Results, allocator, peak_mib
+from scaling import NUM_NEIGHBORS, NUM_PARTITIONS, SIZES, shop
+from torch import Tensor
+
+from lrdgraph.transforms import TextKNN
+from lrdgraph.typing import TEXT_KNN
+
+ASKED = 1000  # items whose neighbours are compared
+
+
+def recall(x: Tensor, edge_index: Tensor) -> float:
+    """Share of the true neighbours of some items that are found."""
+    asked = torch.randperm(len(x))[:ASKED]
+    source, target = edge_index[:, torch.isin(edge_index[0], asked)]
+    found = (x[source] * x[target]).sum(1)
+    least = torch.empty(len(x))
+    for items in asked.split(50):
+        nearness = x[items] @ x.T
+        nearness[torch.arange(len(items)), items] = -torch.inf
+        least[items] = nearness.topk(NUM_NEIGHBORS).values[:, -1]
+    near = (found >= least[source] - 1e-6).sum().item()
+    return near / (len(asked) * NUM_NEIGHBORS)
+
+
+def measure(num_items: int, num_partitions: int) -> dict:
+    """Seconds, memory and recall of a search."""
+    torch.manual_seed(0)
+    data = shop(num_items)
+    start = time.perf_counter()
+    data = TextKNN(NUM_NEIGHBORS, num_partitions)(data)
+    seconds, memory = time.perf_counter() - start, peak_mib()
+    edge_index = data["item", TEXT_KNN, "item"].edge_index
+    return {
+        "threads": torch.get_num_threads(),
+        "allocator": allocator(),
+        "metrics": {"recall": round(recall(data["item"].x, edge_index), 4)},
+        "seconds": round(seconds, 1),
+        "peak_mib": memory,
+    }
+
+
+def table(rows: list[dict]) -> str:
+    """A row a search."""
+    lines = ["| items | partitions | seconds | found | peak MiB |", "|" + " --- |" * 5]
+    for row in rows:
+        sizes = f"{row['config']['num_items']} | {row['config']['num_partitions']}"
+        found = f"{row['seconds']} | {row['metrics']['recall']:.1%}"
+        lines.append(f"| {sizes} | {found} | {row['peak_mib']} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure each size that is not there yet."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES))
+    parser.add_argument("--num-partitions", type=int, default=NUM_PARTITIONS)
+    parser.add_argument("--out", type=Path, help="JSON to write (and to resume from)")
+    args = parser.parse_args()
+    results = Results(args.out, table)
+    for num_items in args.sizes:
+        config = {"num_items": num_items, "num_partitions": args.num_partitions}
+        if results.lacks({"config": config}):
+            results.add({"config": config} | measure(**config))
+
+
+if __name__ == "__main__":
+    main()
