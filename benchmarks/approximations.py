@@ -2,7 +2,7 @@
 
     python benchmarks/approximations.py --dataset beauty --root DIR --num-negatives \
         --index-candidates --out benchmarks/results/approximations.json
-    python benchmarks/approximations.py --num-partitions --index-candidates \
+    python benchmarks/approximations.py --num-probes --index-candidates \
         --out benchmarks/results/approximations.json
 
 Of the neighbours by text that an exact search finds, the share that the approximate one
@@ -36,17 +36,17 @@ from lrdgraph.transforms import TextKNN
 from lrdgraph.typing import TEXT_KNN
 
 
-def neighbours(data: HeteroData, num_partitions: int | None) -> Tensor:
+def neighbours(data: HeteroData, num_probes: int | None) -> Tensor:
     """The pairs that are found, as numbers."""
-    found = TextKNN(NUM_NEIGHBORS, num_partitions)(data.clone())
+    found = TextKNN(NUM_NEIGHBORS, num_probes)(data.clone())
     source, target = found["item", TEXT_KNN, "item"].edge_index
     return (source * data["item"].num_nodes + target).unique()
 
 
-def recall(data: HeteroData, num_partitions: int, exact: Tensor) -> dict[str, float]:
+def recall(data: HeteroData, num_probes: int, exact: Tensor) -> dict[str, float]:
     """Share of the true neighbours that are found, and the seconds it takes."""
     start = time.perf_counter()
-    found = neighbours(data, num_partitions)
+    found = neighbours(data, num_probes)
     seconds = time.perf_counter() - start
     share = torch.isin(exact, found).double().mean().item()
     return {"recall": share, "seconds": round(seconds, 2)}
@@ -105,7 +105,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--dataset", choices=TUNED, default="planted")
     parser.add_argument("--root", help="folder with the raw files")
     parser.add_argument(
-        "--num-partitions", nargs="*", type=int, default=[2, 4, 8, 16, 32]
+        "--num-probes", nargs="*", type=int, default=[8, 16, 32, 64, 128]
     )
     parser.add_argument(
         "--index-candidates", nargs="*", type=int, default=[50, 100, 200, 400]
@@ -124,9 +124,9 @@ def main() -> None:
     args = parse()
     results = Results(args.out, table)
     data = load(args.dataset, args.root, args.cache)
-    exact = neighbours(data, None) if args.num_partitions else None
+    exact = neighbours(data, None) if args.num_probes else None
     model = train(data, 0, args.epochs)[1].model if args.index_candidates else None
-    asked = [{"num_partitions": n} for n in args.num_partitions]
+    asked = [{"num_probes": n} for n in args.num_probes]
     asked += [{"index_candidates": n} for n in args.index_candidates]
     asked += [{"num_negatives": n} for n in args.num_negatives]
     for config in asked:
@@ -134,7 +134,7 @@ def main() -> None:
         if not results.lacks(row):
             continue
         [(name, number)] = config.items()
-        if name == "num_partitions":
+        if name == "num_probes":
             found = recall(data, number, exact)
         elif name == "index_candidates":
             found = ranked(model, data, number)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 from record import Results, allocator, peak_mib
-from scaling import NUM_NEIGHBORS, NUM_PARTITIONS, SIZES, shop
+from scaling import NUM_NEIGHBORS, NUM_PROBES, SIZES, shop
 from torch import Tensor
 
 from lrdgraph.transforms import TextKNN
@@ -38,12 +38,12 @@ def recall(x: Tensor, edge_index: Tensor) -> float:
     return near / (len(asked) * NUM_NEIGHBORS)
 
 
-def measure(num_items: int, num_partitions: int) -> dict:
+def measure(num_items: int, num_probes: int) -> dict:
     """Seconds, memory and recall of a search."""
     torch.manual_seed(0)
     data = shop(num_items)
     start = time.perf_counter()
-    data = TextKNN(NUM_NEIGHBORS, num_partitions)(data)
+    data = TextKNN(NUM_NEIGHBORS, num_probes)(data)
     seconds, memory = time.perf_counter() - start, peak_mib()
     edge_index = data["item", TEXT_KNN, "item"].edge_index
     return {
@@ -57,9 +57,9 @@ def measure(num_items: int, num_partitions: int) -> dict:
 
 def table(rows: list[dict]) -> str:
     """A row a search."""
-    lines = ["| items | partitions | seconds | found | peak MiB |", "|" + " --- |" * 5]
+    lines = ["| items | probes | seconds | found | peak MiB |", "|" + " --- |" * 5]
     for row in rows:
-        sizes = f"{row['config']['num_items']} | {row['config']['num_partitions']}"
+        sizes = f"{row['config']['num_items']} | {row['config']['num_probes']}"
         found = f"{row['seconds']} | {row['metrics']['recall']:.1%}"
         lines.append(f"| {sizes} | {found} | {row['peak_mib']} |")
     return "\n".join(lines)
@@ -71,12 +71,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES))
-    parser.add_argument("--num-partitions", type=int, default=NUM_PARTITIONS)
+    parser.add_argument("--num-probes", type=int, default=NUM_PROBES)
     parser.add_argument("--out", type=Path, help="JSON to write (and to resume from)")
     args = parser.parse_args()
     results = Results(args.out, table)
     for num_items in args.sizes:
-        config = {"num_items": num_items, "num_partitions": args.num_partitions}
+        config = {"num_items": num_items, "num_probes": args.num_probes}
         if results.lacks({"config": config}):
             results.add({"config": config} | measure(**config))
 

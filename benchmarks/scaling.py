@@ -43,7 +43,7 @@ from lrdgraph.transforms import (
 SIZES = (10_000, 100_000, 1_000_000)
 WARM_UP = 2000  # items of a shop that pays for what is done once
 LENGTH, BATCH, STEPS = 50, 256, 8
-NUM_NEIGHBORS, NUM_PARTITIONS, NUM_NEGATIVES = 20, 8, 1024
+NUM_NEIGHBORS, NUM_PROBES, NUM_NEGATIVES = 20, 64, 1024
 
 
 @contextmanager
@@ -73,7 +73,7 @@ def measure(num_items: int) -> dict:
     torch.manual_seed(0)
     data, seconds = shop(num_items), {}
     with timed(seconds, "neighbours"):
-        data = TextKNN(NUM_NEIGHBORS, NUM_PARTITIONS, max_in_degree=200)(data)
+        data = TextKNN(NUM_NEIGHBORS, NUM_PROBES, max_in_degree=200)(data)
     with timed(seconds, "pairs"):
         graph = LatentRelationGraph(Transitions()(data))
     model = LRDRec(graph, max_length=LENGTH, num_negatives=NUM_NEGATIVES).train()

@@ -75,12 +75,12 @@ class RayTextKNN(TextKNN):
     """:class:`~lrdgraph.transforms.TextKNN` by the workers of a Ray cluster.
 
     The pairs are the same. Each worker searches for blocks of items among all items,
-    and holds these in memory: in double precision, or in cells with ``num_partitions``.
+    and holds these in memory: in double precision, or in cells with ``num_probes``.
     Cells are made, and pairs thinned out (``max_in_degree``), where this is called.
 
     Args:
         k: As for ``TextKNN``, like the next two.
-        num_partitions: Number of partitions; None searches exactly.
+        num_probes: Number of cells to look into; None searches exactly.
         max_in_degree: Number of items at most whose neighbour an item may be.
         num_workers: Number of workers, each with one processor core.
 
@@ -92,12 +92,12 @@ class RayTextKNN(TextKNN):
     def __init__(
         self,
         k: int = 20,
-        num_partitions: int | None = None,
+        num_probes: int | None = None,
         max_in_degree: int | None = None,
         *,
         num_workers: int,
     ) -> None:
-        super().__init__(k, num_partitions, max_in_degree)
+        super().__init__(k, num_probes, max_in_degree)
         self.num_workers = check_num_workers(num_workers, "RayTextKNN")
 
     def _map(

@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 _ITEMS = 1 << 32  # more than there can be
-_PROBES = 8  # cells that a cell is compared with
 _ROWS = 256  # that are compared at a time
 _SAMPLE = 39  # rows that k-means needs and looks at for each cell
 _SIZE = 64  # rows of a cell, on average
@@ -56,29 +55,30 @@ class Cells(NamedTuple):
     near: Tensor
 
 
-def sort_into_cells(unit: Tensor, seed: int) -> Cells:
-    """Cells of k-means within cells of k-means: a partition of its own for each seed.
+def sort_into_cells(unit: Tensor, num_probes: int) -> Cells:
+    """Cells of k-means within cells of k-means, and which are near to each other.
 
     Two levels of about ``sqrt(N / 64)`` cells each cost ``O(N^1.5)``, and the cells
     nearest to each cell ``O(N^2)``, though 1/4096 of what comparing all rows costs.
 
     Args:
         unit: Vectors of length one, in single precision, with shape ``[N, C]``.
-        seed: Seed of k-means.
+        num_probes: Number ``P`` of cells to look into for the rows of each, its own
+            among them; all where there are fewer.
 
     Raises:
         ImportError: If faiss is not installed.
     """
-    coarse = _divide(unit, round((len(unit) / _SIZE) ** 0.5), seed)
+    coarse = _divide(unit, round((len(unit) / _SIZE) ** 0.5))
     cell = torch.empty_like(coarse)
     for rows in coarse.argsort(stable=True).split(torch.bincount(coarse).tolist()):
         if len(rows):
-            fine = _divide(unit[rows], round(len(rows) / _SIZE), seed)
+            fine = _divide(unit[rows], round(len(rows) / _SIZE))
             cell[rows] = coarse[rows] * len(unit) + fine
     _, cell, size = cell.unique(return_inverse=True, return_counts=True)
     mean = unit.new_zeros(len(size), unit.size(1)).index_add_(0, cell, unit)
     mean = F.normalize(mean)
-    most = min(_PROBES, len(size))
+    most = min(num_probes, len(size))
     near = [(part @ mean.T).topk(most).indices for part in mean.split(_ROWS)]
     row = cell.argsort(stable=True)
     return Cells(row, unit[row], F.pad(size.cumsum(0), (1, 0)), torch.cat(near))
@@ -95,7 +95,8 @@ def near(cells: Cells, k: int, block: tuple[int, int]) -> Tensor:
         block: The first cell of the block, and the one after its last.
 
     Returns:
-        Others as :func:`merge` takes them, with shape ``[n, k]``, cell after cell.
+        Others with shape ``[n, k]``, cell after cell: numbers that are larger the
+        nearer one is, and that hold which one it is; -1 is none.
     """
     first, last = block
     return torch.cat([_of_cell(cells, k, cell) for cell in range(first, last)])
@@ -117,25 +118,8 @@ def _of_cell(cells: Cells, k: int, cell: int) -> Tensor:
     return F.pad(torch.cat(found), (0, max(0, k - len(place))), value=-1)
 
 
-def merge(best: Tensor, found: Tensor) -> Tensor:
-    """The nearest of two lists for each row, each once.
-
-    An other one is a number that is larger the nearer it is, and that holds which one
-    it is: see :func:`others`. -1 is none.
-
-    Args:
-        best: One list for each row, with shape ``[n, k]``.
-        found: Another one, with shape ``[n, k]``.
-    """
-    both = torch.cat([best, found], dim=1)
-    order = (both % _ITEMS).argsort(dim=1)
-    both = both.gather(1, order)
-    again = F.pad((both % _ITEMS).diff(dim=1) == 0, (1, 0))
-    return both.masked_fill(again, -1).topk(best.size(1)).values
-
-
 def others(best: Tensor) -> Tensor:
-    """As :func:`nearest`, of such lists ``[N, k]``: with shape ``[E, 3]``."""
+    """As :func:`nearest`, ``[E, 3]``, of lists as :func:`near` gives them, ``[N, k]``."""
     row, rank = (best >= 0).nonzero(as_tuple=True)
     packed = best[row, rank]
     key, order = (row * _ITEMS + packed % _ITEMS).sort()
@@ -147,15 +131,15 @@ def _nearness(similarity: Tensor) -> Tensor:
     return ((similarity.double() + 2) * 1e7).round().long()
 
 
-def _divide(unit: Tensor, num_cells: int, seed: int) -> Tensor:
+def _divide(unit: Tensor, num_cells: int) -> Tensor:
     """The cell of each row, by k-means, ``[n]``."""
     import faiss
 
     kmeans = faiss.Kmeans(
         unit.size(1),
         max(num_cells, 1),
-        niter=2,  # more make partitions alike, and less is found
-        seed=seed,
+        niter=5,
+        seed=0,
         spherical=True,
         min_points_per_centroid=1,
         max_points_per_centroid=_SAMPLE,

@@ -11,7 +11,7 @@ from torch_geometric.transforms import BaseTransform
 from tqdm import tqdm
 
 from lrdgraph.ragged import by_parts, largest
-from lrdgraph.search import merge, near, nearest, others, sort_into_cells
+from lrdgraph.search import near, nearest, others, sort_into_cells
 from lrdgraph.text.vectors import check_vectors
 from lrdgraph.typing import TEXT_KNN
 
@@ -31,32 +31,33 @@ class TextKNN(BaseTransform):
 
     The exact search takes ``O(N^2 C)`` time and ``O(N)`` memory for a fixed number of
     rows at a time: seconds for ten thousand items, many hours for a million. With
-    ``num_partitions`` the items are sorted into cells of some 64 that are near to each
-    other, so many times anew, and those of a cell are compared with those of the eight
-    cells nearest to it alone. That takes ``O(num_partitions N C)``, apart from the
-    sorting (see :mod:`lrdgraph.search`); of equally near items, any may be taken, and
-    an item has fewer than ``k`` neighbours where the cells hold fewer.
+    ``num_probes`` the items are sorted into cells of some 64 that are near to each
+    other, and those of a cell are compared with those of so many cells nearest to it
+    alone. That takes ``O(num_probes N C)``, apart from the sorting (see
+    :mod:`lrdgraph.search`); of equally near items, any may be taken, and an item has
+    fewer than ``k`` neighbours where the cells hold fewer.
 
     Args:
         k: Number of neighbours (default: 20).
-        num_partitions: Number of partitions; None searches exactly. The more, the
-            fewer neighbours are missed. Needs the extra ``large`` (faiss).
+        num_probes: Number of cells to look into; None searches exactly. The more, the
+            fewer neighbours are missed: 64 miss some 4 %. Needs the extra ``large``
+            (faiss).
         max_in_degree: Number of items at most whose neighbour an item may be; those
             that it is nearest to keep it. None for any number.
 
     Raises:
-        ValueError: If ``k``, ``num_partitions`` or ``max_in_degree`` is below 1, or if
+        ValueError: If ``k``, ``num_probes`` or ``max_in_degree`` is below 1, or if
             the items have no finite vectors ``[N, C]``.
-        ImportError: If ``num_partitions`` is given and faiss is not installed.
+        ImportError: If ``num_probes`` is given and faiss is not installed.
     """
 
     def __init__(
         self,
         k: int = 20,
-        num_partitions: int | None = None,
+        num_probes: int | None = None,
         max_in_degree: int | None = None,
     ) -> None:
-        self.k, self.num_partitions = k, num_partitions
+        self.k, self.num_probes = k, num_probes
         self.max_in_degree = max_in_degree
         for name, value in vars(self).items():
             if value is not None and value < 1:
@@ -84,7 +85,7 @@ class TextKNN(BaseTransform):
 
     def _found(self, x: Tensor) -> Tensor:
         """Each row with its nearest other ones and their nearness, ``[3, E]``."""
-        if self.num_partitions is not None and len(x) > 1:
+        if self.num_probes is not None and len(x) > 1:
             every = torch.arange(len(x))
             return self._approximate(by_parts(partial(_unit, x), every, _ROWS))
         search = partial(nearest, normalize(x.double(), eps=0.0), self.k)
@@ -92,20 +93,14 @@ class TextKNN(BaseTransform):
         return torch.cat([torch.empty(0, 3, dtype=torch.long), *found]).T
 
     def _approximate(self, unit: Tensor) -> Tensor:
-        best = torch.full((len(unit), self.k), -1)
-        partitions = range(self.num_partitions or 0)
-        for seed in tqdm(partitions, "neighbours", leave=None, disable=None):
-            self._improve(best, unit, seed)
-        return others(best).T
-
-    def _improve(self, best: Tensor, unit: Tensor, seed: int) -> None:
-        """Merge into the best what a partition finds, which is then forgotten."""
-        cells = sort_into_cells(unit, seed)
+        cells = sort_into_cells(unit, self.num_probes or 0)
+        del unit  # cells hold the vectors once more
         blocks = _blocks(len(cells.near), _CELLS)
         found = self._map(partial(near, cells, self.k), blocks)
-        for (first, last), part in zip(blocks, found, strict=True):
-            rows = cells.row[cells.start[first] : cells.start[last]]
-            best[rows] = merge(best[rows], part)
+        bar = tqdm(found, "neighbours", len(blocks), leave=None, disable=None)
+        best = torch.empty(len(cells.row), self.k, dtype=torch.long)
+        best[cells.row] = torch.cat(list(bar))
+        return others(best).T
 
     def _map(
         self, search: Callable[[tuple[int, int]], Tensor], blocks: list[tuple[int, int]]
@@ -116,7 +111,7 @@ class TextKNN(BaseTransform):
     def __repr__(self) -> str:
         options = "".join(
             f", {name}={value}"
-            for name in ("num_partitions", "max_in_degree")
+            for name in ("num_probes", "max_in_degree")
             if (value := getattr(self, name)) is not None
         )
         return f"{type(self).__name__}(k={self.k}{options})"

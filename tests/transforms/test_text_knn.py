@@ -108,27 +108,27 @@ def clustered(num_items: int) -> Tensor:
 def test_an_approximate_search_of_all_cells_is_exact():
     pytest.importorskip("faiss")
     x = torch.cat([clustered(900), torch.zeros(2, 16)])
-    assert pairs(TextKNN(5, num_partitions=99)(make(x))) == naive(x, 5)
+    assert pairs(TextKNN(5, num_probes=99)(make(x))) == naive(x, 5)
 
 
 def test_an_approximate_search_misses_little():
     pytest.importorskip("faiss")
     data = make(clustered(6000))
     exact = set(pairs(TextKNN(10)(data)))
-    near = pairs(TextKNN(10, num_partitions=8)(data))
+    near = pairs(TextKNN(10, num_probes=64)(data))
     assert near == sorted(set(near))
     assert all(source != target for source, target in near)
     assert len(exact.intersection(near)) > 0.95 * len(exact)
-    few = pairs(TextKNN(10, num_partitions=1)(data))
+    few = pairs(TextKNN(10, num_probes=2)(data))
     assert len(exact.intersection(few)) < len(exact.intersection(near))
-    assert pairs(TextKNN(10, num_partitions=8)(data)) == near
+    assert pairs(TextKNN(10, num_probes=64)(data)) == near
 
 
 def test_an_approximate_search_of_equal_texts():
     pytest.importorskip("faiss")
     x = clustered(3000)
     x[:700] = x[0]
-    found = pairs(TextKNN(4, num_partitions=2)(make(x)))
+    found = pairs(TextKNN(4, num_probes=16)(make(x)))
     assert len(found) == len(set(found)) == 4 * 3000
     assert all(source != target for source, target in found)
     equal = {*range(700), 1500}  # the last one by construction
@@ -139,7 +139,7 @@ def test_an_approximate_search_of_equal_texts():
 def test_an_approximate_search_of_hardly_any_items(num_items):
     pytest.importorskip("faiss")
     x = clustered(60)[:num_items]
-    assert pairs(TextKNN(3, num_partitions=2)(make(x))) == naive(x, 3)
+    assert pairs(TextKNN(3, num_probes=2)(make(x))) == naive(x, 3)
 
 
 def test_no_item_is_the_neighbour_of_too_many():
@@ -158,10 +158,10 @@ def test_no_item_is_the_neighbour_of_too_many():
 
 
 def test_what_the_approximate_search_needs():
-    wanted = r"'num_partitions' needs to be a positive integer .*got 0"
+    wanted = r"'num_probes' needs to be a positive integer .*got 0"
     with pytest.raises(ValueError, match=wanted):
-        TextKNN(num_partitions=0)
-    options = "num_partitions=8, max_in_degree=200"
+        TextKNN(num_probes=0)
+    options = "num_probes=8, max_in_degree=200"
     assert str(TextKNN(20, 8, 200)) == f"TextKNN(k=20, {options})"
 
 
@@ -169,4 +169,4 @@ def test_very_short_vectors_have_neighbours_in_cells():
     pytest.importorskip("faiss")
     x = torch.randn(40, 6, generator=torch.Generator().manual_seed(0))
     tiny = x * torch.logspace(-30, 0, 40).unsqueeze(1)
-    assert pairs(TextKNN(3, num_partitions=8)(make(tiny))) == naive(x, 3)
+    assert pairs(TextKNN(3, num_probes=8)(make(tiny))) == naive(x, 3)
