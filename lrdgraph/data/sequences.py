@@ -36,8 +36,9 @@ class Histories(NamedTuple):
         """Histories of a data object that has a split.
 
         Raises:
-            ValueError: If the interactions have no split, or one that does not divide
-                each user's in their order: training, validation, test.
+            ValueError: If the interactions are not user after user, or if they have no
+                split, or one that does not divide each user's in their order: training,
+                validation, test.
         """
         store = data["user", "interacts", "item"]
         if "split" not in store:
@@ -46,6 +47,7 @@ class Histories(NamedTuple):
                 "lrdgraph.transforms.LeaveOneOut or TemporalSplit first"
             )
         user, item = store.edge_index
+        _check_users(user)
         _check_order(user, store.split)
         start = starts(user, data["user"].num_nodes)
         period = store.get("period", torch.zeros_like(item))
@@ -86,6 +88,18 @@ class Histories(NamedTuple):
         first = self.start[self.user[position]]
         row, place = ragged_arange(first, position - first)
         return row, self.item[place]
+
+
+def _check_users(user: Tensor) -> None:
+    back = user[1:] < user[:-1]
+    if back.any():
+        place = int(back.nonzero()[0])
+        raise ValueError(
+            "'edge_index' needs the interactions of one user after another's, from 0 "
+            f"on (got user {int(user[place + 1])} after {int(user[place])} at place "
+            f"{place + 1}): apply lrdgraph.transforms.LeaveOneOut or TemporalSplit "
+            "first"
+        )
 
 
 def _check_order(user: Tensor, split: Tensor) -> None:
@@ -242,8 +256,12 @@ def user_histories(data: HeteroData) -> dict[str, list[str]]:
 
     Args:
         data: Data with interactions, all of which are taken, whatever their split.
+
+    Raises:
+        ValueError: If the interactions are not user after user.
     """
     user, item = data["user", "interacts", "item"].edge_index
+    _check_users(user)
     names = np.array(data["item"].id, dtype=object)[item.numpy()]
     length = torch.bincount(user, minlength=data["user"].num_nodes)
     parts = np.split(names, length.cumsum(0)[:-1].numpy())

@@ -16,9 +16,9 @@ class LeaveOneOut(BaseTransform):
     A user with fewer than three interactions stays in training as a whole, so that no
     user is evaluated without a history. Ties in time keep the order of the file.
 
-    Sets ``split [M]`` of the interactions and ``data.split_hash``. Of data that came
-    with another split, interactions are put into the order of time, and negatives are
-    dropped.
+    Sets ``split [M]`` of the interactions and ``data.split_hash``. Interactions in
+    another order, as of data that came with another split, are put into that of users,
+    then of time, and negatives are dropped.
     """
 
     def forward(self, data: HeteroData) -> HeteroData:
@@ -43,9 +43,9 @@ class TemporalSplit(BaseTransform):
     them, so with coarse times the parts are larger than asked for. A user may have
     interactions in any of the parts, also in the later ones only.
 
-    Sets ``split [M]`` of the interactions and ``data.split_hash``. Of data that came
-    with another split, interactions are put into the order of time, and negatives are
-    dropped.
+    Sets ``split [M]`` of the interactions and ``data.split_hash``. Interactions in
+    another order, as of data that came with another split, are put into that of users,
+    then of time, and negatives are dropped.
 
     Args:
         val: Share of the interactions to validate on (default: 0.1).
@@ -93,9 +93,9 @@ class TrainOnAll(BaseTransform):
     epochs to train: see ``monitor=None`` of
     :func:`~lrdgraph.training.make_trainer`.
 
-    Sets ``split [M]`` of the interactions and ``data.split_hash``. Of data that came
-    with another split, interactions are put into the order of time, and negatives are
-    dropped.
+    Sets ``split [M]`` of the interactions and ``data.split_hash``. Interactions in
+    another order, as of data that came with another split, are put into that of users,
+    then of time, and negatives are dropped.
     """
 
     def forward(self, data: HeteroData) -> HeteroData:
@@ -106,10 +106,11 @@ class TrainOnAll(BaseTransform):
 
 
 def _in_time(data: HeteroData) -> HeteroData:
-    """Each user's interactions in the order of time, and not by an earlier split."""
+    """Each user's interactions in the order of time, one user after another."""
     store = data[INTERACTS]
     user, time = store.edge_index[0].numpy(), store.time.numpy()
-    if ((user[1:] != user[:-1]) | (time[1:] >= time[:-1])).all():
+    later = (user[1:] == user[:-1]) & (time[1:] >= time[:-1])
+    if ((user[1:] > user[:-1]) | later).all():
         return data
     order = torch.from_numpy(np.lexsort((time, user)))  # ties stay as they are
     for name, value in store.items():

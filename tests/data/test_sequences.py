@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch_geometric.data import HeteroData
 
-from lrdgraph.data import Histories, Questions, TrainingWindows
+from lrdgraph.data import Histories, Questions, TrainingWindows, user_histories
 from lrdgraph.datasets import INTERACTS
 from lrdgraph.testing import make_shop
 from lrdgraph.transforms import LeaveOneOut
@@ -73,6 +73,15 @@ def test_parts_of_a_user_that_are_not_in_order_are_refused():
     data[INTERACTS].split = torch.tensor([TRAIN, TEST, TRAIN])
     with pytest.raises(ValueError, match=r"'split' .* \(got 0 after 2 at place 2\)"):
         Histories.from_data(data)
+
+
+def test_users_in_turns_are_refused():
+    data = make_shop([[0, 1], [2]], NUM_ITEMS)
+    data[INTERACTS].edge_index = torch.tensor([[0, 1, 0], [0, 2, 1]])
+    data[INTERACTS].split = torch.zeros(3, dtype=torch.int8)
+    for read in (Histories.from_data, user_histories):
+        with pytest.raises(ValueError, match=r"\(got user 0 after 1 at place 2\)"):
+            read(data)
 
 
 @given(users, lengths, st.sampled_from([VAL, TEST]))

@@ -124,6 +124,21 @@ def test_what_is_known_of_an_interaction_moves_with_it(transform) -> None:
     assert found["user"].age.tolist() == [33]
 
 
+@pytest.mark.parametrize("transform", [LeaveOneOut(), TrainOnAll()])
+def test_users_in_turns_come_one_after_another(transform) -> None:
+    data = make([(0, item, item) for item in range(4)])
+    data["user"].num_nodes, data["user"].id = 2, ["a", "b"]
+    store = data[INTERACTS]
+    store.edge_index = torch.tensor([[0, 1] * 4, [0, 1, 1, 0, 2, 3, 3, 2]])
+    store.time = torch.arange(8)
+    assert data.validate()
+    found = transform(data)[INTERACTS]
+    assert found.edge_index.tolist() == [[0] * 4 + [1] * 4, [0, 1, 2, 3, 1, 0, 3, 2]]
+    assert found.time.tolist() == [0, 2, 4, 6, 1, 3, 5, 7]
+    held_out = [0, 0, 1, 2] if isinstance(transform, LeaveOneOut) else [0] * 4
+    assert found.split.tolist() == held_out * 2
+
+
 @pytest.mark.parametrize(("val", "test"), [(0.5, 0.5), (0.0, 0.1), (0.1, -0.1)])
 def test_shares_of_temporal_split(val, test):
     with pytest.raises(
@@ -166,6 +181,7 @@ def test_a_split_that_came_with_the_data_leaves_nothing_of_itself(transform):
     assert found.edge_index.tolist() == [[0] * 5, [0, 1, 2, 3, 4]]
     assert found.split.tolist() == [0, 0, 0, 1, 2]
     assert data[INTERACTS].time.equal(given)
+    assert data[INTERACTS].split.tolist() == [0, 0, 0, 1, 2]
 
 
 def test_all_is_training_in_the_order_of_time():
