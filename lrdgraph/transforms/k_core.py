@@ -43,11 +43,7 @@ class KCore(BaseTransform):
             raise ValueError(
                 f"'KCore' needs data without given negatives (got {given})"
             )
-        if counted := _counted(data):
-            raise ValueError(
-                "'KCore' needs data whose interactions have not been counted (got "
-                f"{counted}): apply it before 'Transitions' and 'Trends'"
-            )
+        refuse_counted(data, "KCore")
         kept = self._kept_nodes(data)
         for node, mask in kept.items():
             _filter_nodes(data[node], mask)
@@ -85,15 +81,23 @@ class KCore(BaseTransform):
         return f"KCore(k={self.k})"
 
 
-def _counted(data: HeteroData) -> list[str]:
-    """What other transforms counted, which would go on counting what is dropped."""
+def refuse_counted(data: HeteroData, transform: str) -> None:
+    """What was counted would go on counting what a transform takes away.
+
+    Raises:
+        ValueError: If something was.
+    """
     places = {
         TRANSITION: ("item", TRANSITION, "item") in data.edge_types,
         "count": "count" in data["item"],
         "trend": "trend" in data["item"],
         "period": "period" in data[INTERACTS],
     }
-    return [name for name, there in places.items() if there]
+    if counted := [name for name, there in places.items() if there]:
+        raise ValueError(
+            f"'{transform}' needs data whose interactions have not been counted (got "
+            f"{counted}): apply it before 'Transitions' and 'Trends'"
+        )
 
 
 def _filter_nodes(store: NodeStorage, mask: NDArray[np.bool_]) -> None:

@@ -7,6 +7,7 @@ from torch_geometric.data import HeteroData
 from torch_geometric.transforms import BaseTransform
 
 from lrdgraph.datasets.assemble import INTERACTS, split_hash
+from lrdgraph.transforms.k_core import refuse_counted
 from lrdgraph.typing import TEST, TRAIN, VAL
 
 
@@ -19,6 +20,10 @@ class LeaveOneOut(BaseTransform):
     Sets ``split [M]`` of the interactions and ``data.split_hash``. Interactions in
     another order, as of data that came with another split, are put into that of users,
     then of time, and negatives are dropped.
+
+    Raises:
+        ValueError: If interactions were counted (:class:`Transitions`, :class:`Trends`)
+            by another split.
     """
 
     def forward(self, data: HeteroData) -> HeteroData:
@@ -31,7 +36,7 @@ class LeaveOneOut(BaseTransform):
         split = np.full(len(user), TRAIN, dtype=np.int8)
         split[end[divided] - 1] = TEST
         split[end[divided] - 2] = VAL
-        return _set_split(data, split)
+        return _set_split(data, split, "LeaveOneOut")
 
 
 class TemporalSplit(BaseTransform):
@@ -52,8 +57,9 @@ class TemporalSplit(BaseTransform):
         test: Share of the interactions to test on (default: 0.1).
 
     Raises:
-        ValueError: If a share is not positive, if they leave nothing to train on, or if
-            the times are so coarse that a part stays empty.
+        ValueError: If a share is not positive, if they leave nothing to train on, if
+            the times are so coarse that a part stays empty, or if interactions were
+            counted (:class:`Transitions`, :class:`Trends`) by another split.
     """
 
     def __init__(self, val: float = 0.1, test: float = 0.1) -> None:
@@ -80,7 +86,7 @@ class TemporalSplit(BaseTransform):
                 "'TemporalSplit' needs interactions at enough different times "
                 f"(got train, val and test parts of {sizes.tolist()})"
             )
-        return _set_split(data, split)
+        return _set_split(data, split, "TemporalSplit")
 
     def __repr__(self) -> str:
         return f"TemporalSplit(val={self.val}, test={self.test})"
@@ -96,13 +102,17 @@ class TrainOnAll(BaseTransform):
     Sets ``split [M]`` of the interactions and ``data.split_hash``. Interactions in
     another order, as of data that came with another split, are put into that of users,
     then of time, and negatives are dropped.
+
+    Raises:
+        ValueError: If interactions were counted (:class:`Transitions`, :class:`Trends`)
+            by another split.
     """
 
     def forward(self, data: HeteroData) -> HeteroData:
         """Returns the data with the split; the given data is not changed."""
         data = _in_time(data)
         split = np.full(data[INTERACTS].edge_index.size(1), TRAIN, dtype=np.int8)
-        return _set_split(data, split)
+        return _set_split(data, split, "TrainOnAll")
 
 
 def _in_time(data: HeteroData) -> HeteroData:
@@ -112,6 +122,7 @@ def _in_time(data: HeteroData) -> HeteroData:
     later = (user[1:] == user[:-1]) & (time[1:] >= time[:-1])
     if ((user[1:] > user[:-1]) | later).all():
         return data
+    store.pop("split", None)  # what was counted by it was counted in its order
     order = torch.from_numpy(np.lexsort((time, user)))  # ties stay as they are
     for name, value in store.items():
         if store.is_edge_attr(name):
@@ -120,8 +131,11 @@ def _in_time(data: HeteroData) -> HeteroData:
     return data
 
 
-def _set_split(data: HeteroData, split: NDArray[np.int8]) -> HeteroData:
-    data[INTERACTS].split = torch.from_numpy(split)
+def _set_split(data: HeteroData, split: NDArray[np.int8], transform: str) -> HeteroData:
+    store = data[INTERACTS]
+    if not np.array_equal(store.get("split", ()), split):
+        refuse_counted(data, transform)
+    store.split = torch.from_numpy(split)
     for key in ("val_negatives", "test_negatives"):
         if key in data["user"]:
             del data["user"][key]

@@ -10,6 +10,7 @@ from torch import Tensor
 from lrdgraph import LatentRelationGraph
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.data.sequences import Question
+from lrdgraph.datasets import PlantedRelations
 from lrdgraph.health import Health
 from lrdgraph.models import LRDRec, Popularity, SASRec
 from lrdgraph.testing import tiny_shop
@@ -126,7 +127,8 @@ def test_interrupted_run_goes_on_as_if_it_had_not_been(whole, module, tmp_path):
 
 
 def test_without_validation_all_epochs_are_trained_and_the_last_is_kept(tmp_path):
-    module = SequenceDataModule(TrainOnAll()(tiny_shop(num_users=400)), LENGTH)
+    shop = PlantedRelations(num_users=400, num_items=192)[0]
+    module = SequenceDataModule(TrainOnAll()(shop), LENGTH)
     assert len(module.validation) == len(module.test) == 0
 
     def train(folder: Path, *max_epochs: int) -> NextItem:

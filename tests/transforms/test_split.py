@@ -7,7 +7,14 @@ from torch_geometric.data import HeteroData
 
 from lrdgraph.datasets import INTERACTS, assemble, split_hash
 from lrdgraph.testing import TransformContract
-from lrdgraph.transforms import LeaveOneOut, TemporalSplit, TrainOnAll
+from lrdgraph.testing.transform_contract import assert_same_data
+from lrdgraph.transforms import (
+    LeaveOneOut,
+    TemporalSplit,
+    TrainOnAll,
+    Transitions,
+    Trends,
+)
 
 
 def make(rows: list[tuple[int, int, int]]) -> HeteroData:
@@ -189,3 +196,27 @@ def test_all_is_training_in_the_order_of_time():
     assert data[INTERACTS].split.tolist() == [0] * len(data[INTERACTS].split)
     assert data[INTERACTS].time.tolist() == LeaveOneOut()(data)[INTERACTS].time.tolist()
     assert data.split_hash != LeaveOneOut()(data).split_hash
+
+
+@pytest.mark.parametrize("count", [Transitions(), Trends(2)])
+@pytest.mark.parametrize("transform", [LeaveOneOut(), TemporalSplit(0.2, 0.2)])
+def test_what_was_counted_by_another_split_tells_of_the_test(transform, count):
+    data = count(TrainOnAll()(make([(0, item, item) for item in range(5)])))
+    name = type(transform).__name__
+    with pytest.raises(
+        ValueError, match=rf"'{name}' needs .* not been counted \(got .*: apply it bef"
+    ):
+        transform(data)
+
+
+def test_what_was_counted_by_the_same_split_stays():
+    data = Transitions()(LeaveOneOut()(make([(0, item, item) for item in range(5)])))
+    assert_same_data(TemporalSplit(0.2, 0.2)(LeaveOneOut()(data)), data)
+
+
+def test_what_was_counted_in_another_order_is_of_another_split():
+    data = make([(0, item, item) for item in range(5)])
+    data = TrainOnAll()(data)
+    data[INTERACTS].time = torch.arange(5, 0, -1)
+    with pytest.raises(ValueError, match=r"'TrainOnAll' needs .* not been counted"):
+        TrainOnAll()(Transitions()(data))
