@@ -63,9 +63,10 @@ def assemble(
       with no edges.
 
     Args:
-        interactions: Columns ``user``, ``item``, ``time`` (seconds or datetimes) and,
-            where the data brings its own split, ``split`` (0 train, 1 val, 2 test).
-            The order of the rows decides between equal times.
+        interactions: Columns ``user``, ``item``, ``time`` (seconds or datetimes, whose
+            fractions count until the rows are in order) and, where the data brings its
+            own split, ``split`` (0 train, 1 val, 2 test). The order of the rows decides
+            between equal times.
         items: Columns ``item``, ``text`` and any further attributes as strings, where
             a missing value stands for unknown and becomes ``''``.
         relations: Columns ``head``, ``relation``, ``tail``.
@@ -229,7 +230,7 @@ def _add_interactions(
     data["user"].id = user.categories.tolist()
     store = data[INTERACTS]
     store.edge_index = torch.from_numpy(table[["user", "item"]].to_numpy().T.copy())
-    store.time = torch.from_numpy(table["time"].to_numpy().copy())
+    store.time = torch.from_numpy(table["time"].to_numpy().astype(np.int64))
     if "split" in interactions.columns:
         store.split = torch.from_numpy(table["split"].to_numpy().astype(np.int8))
         data.split_hash = split_hash(data)

@@ -1,4 +1,4 @@
-"""Readable text and whole-second times out of raw columns."""
+"""Readable text and seconds out of raw columns."""
 
 import html
 import math
@@ -146,12 +146,12 @@ def refuse_taken(names: Collection[str], made: Sequence[str]) -> None:
         )
 
 
-def as_seconds(column: pd.Series, table: str) -> NDArray[np.int64]:
-    """Times as whole seconds since the epoch, shape ``[len(column)]``.
+def as_seconds(column: pd.Series, table: str) -> NDArray[np.float64]:
+    """Times as seconds since the epoch and fractions, shape ``[len(column)]``.
 
-    Numbers are taken as seconds, fractions are cut off; datetimes and their strings are
-    converted (without a time zone they are UTC). There is a warning if all numbers look
-    like days, ``20240102``.
+    Numbers are taken as seconds; datetimes and their strings are converted (without a
+    time zone they are UTC). There is a warning if all numbers look like days,
+    ``20240102``.
 
     Raises:
         ValueError: If a time is missing, negative, not a time, or in milliseconds.
@@ -179,7 +179,7 @@ def as_seconds(column: pd.Series, table: str) -> NDArray[np.int64]:
             f"{value_at(given, 0)} looks like a day: write dates as 2024-01-02",
             stacklevel=4,
         )
-    return seconds.astype(np.int64)
+    return seconds
 
 
 def _since_epoch(column: pd.Series) -> "pd.Series[float]":

@@ -55,7 +55,8 @@ def from_tables(
     Args:
         interactions: Table with the columns ``user``, ``item`` and ``time``, and
             ``split`` (0 train, 1 val, 2 test) if it brings its own. Times are
-            non-negative seconds since the epoch, or dates (ISO 8601).
+            non-negative seconds since the epoch, or dates (ISO 8601); fractions of a
+            second count for the order, and are cut off then.
         items: Table with the column ``id`` and those of ``text``; all others become
             attributes (as strings; a list is joined by commas).
         relations: Table with the columns ``head``, ``relation``, ``tail``.

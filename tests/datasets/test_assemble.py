@@ -87,6 +87,27 @@ def test_numbers_and_dates_are_accepted():
     assert data["item"].tags == ["1, 2", ""]
 
 
+FRACTIONS = ["10:00:00.900Z", "10:00:00.600Z", "10:00:00.300Z", "09:00:00Z"]
+DATES = [f"2024-05-01T{time}" for time in FRACTIONS]
+
+
+@pytest.mark.parametrize("times", [DATES, [9.9, 9.6, 9.3, 5], ["9.9", "9.6", "9.3", 5]])
+def test_fractions_of_a_second_count_for_the_order(times):
+    items = pd.DataFrame({"item": list("abcd"), "text": "thing"})
+    interactions = pd.DataFrame({"user": "u", "item": list("dcba"), "time": times})
+    store = assemble(interactions, items)[INTERACTS]
+    assert store.edge_index[1].tolist() == [0, 1, 2, 3]
+    assert store.time.dtype == torch.int64
+    assert (store.time - store.time[-1]).tolist()[1:] == [0, 0, 0]
+
+
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_twice_within_a_second_is_not_the_same_twice():
+    interactions = pd.DataFrame({"user": "u", "item": "a", "time": [5.9, 5.1]})
+    store = assemble(interactions, tables()[1])[INTERACTS]
+    assert store.time.tolist() == [5, 5]
+
+
 events = st.lists(
     st.tuples(st.integers(0, 4), st.integers(0, 5), st.integers(0, 3)),
     min_size=1,
