@@ -19,6 +19,7 @@ _HUGE_ENTITY = re.compile(r"&#\d{9,};?")  # no character; too large a number for
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WRITTEN = (date, time, timedelta, np.bool_, UUID)
 _NOT_AS_CSV = (bytes, Decimal, date, np.datetime64)  # what Python writes otherwise
+_NO_MOMENT = (timedelta, np.timedelta64, pd.Period)
 _LARGEST_SECONDS = 1e11  # year 5138: anything later is a time in milliseconds
 
 
@@ -157,8 +158,10 @@ def as_seconds(column: pd.Series, table: str) -> NDArray[np.float64]:
         ValueError: If a time is missing, negative, not a time, or in milliseconds.
     """
     given, column = column, scalars(column)
+    if column.dtype.kind == "m" or isinstance(column.dtype, pd.PeriodDtype):
+        column = column.astype(object)
     if column.dtype == object:
-        column = column.map(_float_if_huge)
+        column = column.map(_without_ticks)
     numbers = pd.to_numeric(column, errors="coerce")
     dates = pd.api.types.is_datetime64_any_dtype(column) or numbers.isna().all()
     if dates:
@@ -213,8 +216,14 @@ def _are_days(seconds: NDArray[np.float64]) -> bool:
     return bool(((1 <= month) & (month <= 12) & (1 <= day) & (day <= 31)).all())
 
 
-def _float_if_huge(value: object) -> object:
-    """A number that is beyond all times as infinity: it may have any number of bits."""
+def _without_ticks(value: object) -> object:
+    """A value that is read as what it is: durations and periods are no moments.
+
+    Pandas would take them for the number of their ticks. A number that is beyond all
+    times, which may have any number of bits, becomes infinity.
+    """
+    if isinstance(value, _NO_MOMENT):
+        return None
     if isinstance(value, int) and abs(value) > 1000 * _LARGEST_SECONDS:
         return float("inf")
     return value

@@ -68,10 +68,12 @@ def test_bytes_that_are_no_id():
         from_tables(bought, items)
 
 
+PENS = pd.DataFrame({"item_id": ["a", "b"], "title": ["pen", "ink"]})
+
+
 def times(*values):
-    items = pd.DataFrame({"item_id": ["a", "b"], "title": ["pen", "ink"]})
     bought = {"user_id": "u", "item_id": "a", "time": values}
-    return from_tables(pd.DataFrame(bought), items)[INTERACTS].time.tolist()
+    return from_tables(pd.DataFrame(bought), PENS)[INTERACTS].time.tolist()
 
 
 ISO = "seconds since 1970, or ISO 8601 dates, in interactions"
@@ -95,6 +97,22 @@ ISO = "seconds since 1970, or ISO 8601 dates, in interactions"
 def test_the_time_that_is_odd_is_named(values, message):
     with pytest.raises(ValueError, match=message):
         times(*values)
+
+
+NO_MOMENTS = {
+    "durations": pd.Series(pd.to_timedelta([5, 6], unit="s")),
+    "whole seconds": pd.Series(np.array([5, 6], dtype="timedelta64[s]")),
+    "durations of arrow": pd.Series([5, 6]).astype("duration[ns][pyarrow]"),
+    "objects": pd.Series([np.timedelta64(5, "s")] * 2, dtype=object),
+    "months": pd.Series(pd.period_range("2024-01", periods=2, freq="M")),
+    "months as objects": pd.Series([pd.Period("2024-01")] * 2, dtype=object),
+}
+
+
+@pytest.mark.parametrize("name", NO_MOMENTS)
+def test_durations_and_periods_are_no_times(name):
+    with pytest.raises(ValueError, match=rf"{ISO} \(got .* in row 0"):
+        from_tables(BOUGHT.assign(time=NO_MOMENTS[name]), PENS)
 
 
 @pytest.mark.parametrize("values", [(20240102, 19991231), ("20240102", "20240103")])
