@@ -92,8 +92,7 @@ def _listed(path: str, graph: LatentRelationGraph, item: str) -> set[str]:
     if not Path(path).is_file():
         raise FileNotFoundError(f"--among names no file (got '{path}')")
     if kind_of(Path(path)) not in KINDS:
-        lines = read_lines(Path(path), "utf-8-sig")  # editors may put a mark in front
-        ids = {line.strip() for line in lines}
+        ids = {line.strip() for line in read_lines(Path(path))}
     else:
         table = read_table(path, "among", (item,))
         if item not in table.columns:

@@ -92,8 +92,10 @@ def check_text(path: Path) -> None:
             pass
 
 
-def read_lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
+def read_lines(path: Path, encoding: str = "utf-8-sig") -> Iterator[str]:
     """Yields the non-empty lines of a text file, unpacked if its name ends in ``.gz``.
+
+    Editors may put a byte order mark in front of UTF-8, which is no part of a line.
 
     Raises:
         ValueError: If the file cannot be read, see :func:`open_text`, or has another

@@ -1,3 +1,4 @@
+import codecs
 import gzip
 from pathlib import Path
 
@@ -87,6 +88,16 @@ def test_file_of_another_kind(tmp_path):
     path.touch()
     with pytest.raises(ValueError, match=r"'interactions' .*'\.csv'.*got '.*\.xlsx'"):
         from_tables(path, ITEMS)
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv.gz", "jsonl", "json.gz"])
+def test_a_byte_order_mark_is_no_part_of_a_table(kind, tmp_path):
+    path = write(ITEMS, tmp_path / f"items.{kind}")
+    packed = kind.endswith("gz")
+    text = gzip.decompress(path.read_bytes()) if packed else path.read_bytes()
+    marked = codecs.BOM_UTF8 + text
+    path.write_bytes(gzip.compress(marked) if packed else marked)
+    assert from_tables(INTERACTIONS, path)["item"].text == ["Café", "茶"]
 
 
 def test_cut_off_file_is_named(tmp_path):
