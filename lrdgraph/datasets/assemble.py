@@ -180,7 +180,7 @@ def _describe_items(items: pd.DataFrame, used: pd.Index) -> pd.DataFrame:
             f"{described[repeated].iloc[0]!r}",
             stacklevel=3,
         )
-    table = items.drop(columns="item").map(clean_text)
+    table = items.drop(columns="item").map(clean_text).astype(object)
     warn_of_lost(items, table)
     table.insert(0, "item", described.to_numpy())
     table = table[~repeated.to_numpy()]
@@ -197,8 +197,8 @@ def _describe_items(items: pd.DataFrame, used: pd.Index) -> pd.DataFrame:
         f"text, the first being {unknown[0]!r}",
         stacklevel=3,
     )
-    more = pd.DataFrame({"item": unknown})
-    return pd.concat([table, more], ignore_index=True).fillna("")
+    more = pd.DataFrame({"item": unknown}).reindex(columns=table.columns, fill_value="")
+    return pd.concat([table, more], ignore_index=True)
 
 
 def _add_interactions(

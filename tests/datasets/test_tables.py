@@ -100,6 +100,16 @@ def test_a_byte_order_mark_is_no_part_of_a_table(kind, tmp_path):
     assert from_tables(INTERACTIONS, path)["item"].text == ["Café", "茶"]
 
 
+@pytest.mark.filterwarnings("error::DeprecationWarning", "error::FutureWarning")
+def test_a_table_of_items_with_a_header_alone(tmp_path):
+    path = write(ITEMS[:0], tmp_path / "items.csv")
+    with pytest.warns(UserWarning, match="2 items of the interactions have no row"):
+        data = from_tables(INTERACTIONS, path, shared=["brand"])
+    assert data["item"].id == ["007", "8"]
+    assert data["item"].text == data["item"].brand == ["", ""]
+    assert data["item", "same_brand", "item"].num_edges == 0
+
+
 def test_cut_off_file_is_named(tmp_path):
     path = tmp_path / "items.csv.gz"
     path.write_bytes(gzip.compress(b"item_id,title\n1,pen\n" * 100)[:-20])
