@@ -58,7 +58,8 @@ def from_tables(
             non-negative seconds since the epoch, or dates (ISO 8601); fractions of a
             second count for the order, and are cut off then.
         items: Table with the column ``id`` and those of ``text``; all others become
-            attributes (as strings; a list is joined by commas).
+            attributes (as strings; a list is joined by commas), of which none can be
+            called ``text``.
         relations: Table with the columns ``head``, ``relation``, ``tail``.
         user: Column with the user's id (default: ``'user_id'``).
         item: Column with the item's id (default: ``'item_id'``).
@@ -76,7 +77,7 @@ def from_tables(
         FileNotFoundError: If a file is missing.
         ValueError: If a file has another kind or is cut off, a row has more fields than
             the header, a column is missing, an id or a time is not one, or a relation
-            has a name that is taken.
+            or an attribute has a name that is taken.
     """
     events = read_table(interactions, "interactions", (user, item))
     _require(events, "interactions", (user, item))
@@ -85,7 +86,13 @@ def from_tables(
             f"'interactions' needs the column {time!r} (got {list(events.columns)}), "
             "which says what came first; where there are no times, number the rows"
         )
-    products = read_items(items, id or item, text)
+    table = read_table(items, "items", text_columns=(id or item,), numbers=False)
+    products = read_items(table, id or item, text)
+    if "text" in table.columns and "text" not in (*text, id or item):
+        raise ValueError(
+            f"'items' needs no column 'text' beside the texts in {[*text]}: name it in "
+            "'text' (--text-columns), too, or call it something else"
+        )
     _require(products, "items", shared)
     names = {user: "user", item: "item", time: "time"}
     kept = [name for name in (*names, "split") if name in events.columns]

@@ -70,6 +70,17 @@ def test_names_of_columns(id):
     assert data[INTERACTS].time.tolist() == [5, 6, 7]
 
 
+def test_texts_that_are_not_named_are_not_lost():
+    items = ITEMS.assign(text=["A cup of it", "Green"])
+    message = r"no column 'text' beside the texts in \['title'\]: name it in 'text'"
+    with pytest.raises(ValueError, match=message):
+        from_tables(INTERACTIONS, items)
+    data = from_tables(INTERACTIONS, items, text=["title", "text"])
+    assert data["item"].text == ["Café A cup of it", "茶 Green"]
+    named = items.drop(columns="text").rename(columns={"item_id": "text"})
+    assert from_tables(INTERACTIONS, named, id="text")["item"].id == ["007", "8"]
+
+
 def test_own_split():
     data = from_tables(INTERACTIONS.assign(split=[0, 2, 0]), ITEMS)
     assert data[INTERACTS].split.tolist() == [0, 2, 0]
