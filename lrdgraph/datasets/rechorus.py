@@ -14,7 +14,7 @@ from torch_geometric.data import HeteroData
 
 from lrdgraph.datasets.assemble import assemble
 from lrdgraph.datasets.base import SharedValueDataset
-from lrdgraph.datasets.cleaning import value_at
+from lrdgraph.datasets.cleaning import as_ids, value_at
 from lrdgraph.datasets.reading import read_lines
 from lrdgraph.datasets.separated import read_separated
 from lrdgraph.typing import TEST, TRAIN, VAL
@@ -144,7 +144,8 @@ def _read_part(path: Path) -> pd.DataFrame:
 
 
 def _read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    table = read_separated(path, "\t")
+    # As it is written: what one file alone tells of its kind is not what others tell.
+    table = read_separated(path, "\t", ("user_id",), {"user_id": str})
     missing = [column for column in columns if column not in table.columns]
     if missing:
         raise ValueError(
@@ -202,13 +203,13 @@ def _negatives(
     lengths = sorted({len(row) for row in lists})
     if len(lengths) != 1:
         raise ValueError(f"'neg_items' needs equal lengths in {name} (got {lengths})")
-    if part["user_id"].duplicated().any():
-        user = part["user_id"][part["user_id"].duplicated()].iloc[0]
-        raise ValueError(f"'neg_items' needs one row a user in {name} (user {user})")
+    user = pd.Index(as_ids(part["user_id"], name).astype(object))
+    if user.has_duplicates:
+        twice = user[user.duplicated()][0]
+        raise ValueError(f"'neg_items' needs one row a user in {name} (user {twice})")
     item = _item_index(np.array(lists, dtype=np.int64), numbers, name)
     negatives = np.full((len(users), lengths[0]), -1, dtype=np.int64)
-    row = pd.Index(users).get_indexer(pd.Index(part["user_id"].astype(str)))
-    negatives[row] = item
+    negatives[pd.Index(users).get_indexer(user)] = item
     return torch.from_numpy(negatives)
 
 

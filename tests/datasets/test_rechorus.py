@@ -46,6 +46,29 @@ def test_negatives_go_to_their_users_in_any_order(root) -> None:
     assert data["user"].val_negatives.tolist() == [[0, 3], [1, 2]]
 
 
+def test_a_user_is_the_same_in_all_files(root) -> None:
+    (root / "train.csv").write_text("user_id\titem_id\ttime\n007\t2\t10\nA\t1\t11\n")
+    rows = "user_id\titem_id\ttime\tneg_items\n{}\t3\t{}\t[1, 4]\n"
+    (root / "dev.csv").write_text(rows.format("007", 20))
+    (root / "test.csv").write_text(rows.format(" 007 ", 30))
+    data = ReChorus(root)[0]
+    assert data["user"].id == ["007", "A"]
+    assert data[INTERACTS].split.tolist() == [0, 1, 2, 0]
+    for name in ("val_negatives", "test_negatives"):
+        assert data["user"][name].tolist() == [[0, 3], [-1, -1]]
+
+
+def test_spaces_around_an_id_give_nobody_the_negatives_of_another(root) -> None:
+    (root / "train.csv").write_text("user_id\titem_id\ttime\nA\t2\t10\nB\t1\t11\n")
+    rows = "user_id\titem_id\ttime\tneg_items\n{}\t3\t20\t[1, 4]\n"
+    for name, user in (("dev.csv", "A "), ("test.csv", "B")):
+        (root / name).write_text(rows.format(user))
+    users = ReChorus(root)[0]["user"]
+    assert users.id == ["A", "B"]
+    assert users.val_negatives.tolist() == [[0, 3], [-1, -1]]
+    assert users.test_negatives.tolist() == [[-1, -1], [0, 3]]
+
+
 def test_only_the_three_parts(root):
     for name in ("item_meta.csv", "Toy.item2index", "Toy.text"):
         (root / name).unlink()
