@@ -119,7 +119,7 @@ def _of_cell(cells: Cells, k: int, cell: int) -> Tensor:
 
 
 def others(best: Tensor) -> Tensor:
-    """As :func:`nearest`, ``[E, 3]``, of lists as :func:`near` gives them, ``[N, k]``."""
+    """From lists ``[N, k]``, as :func:`near` gives, to ``[E, 3]``, as :func:`nearest`."""
     row, rank = (best >= 0).nonzero(as_tuple=True)
     packed = best[row, rank]
     key, order = (row * _ITEMS + packed % _ITEMS).sort()
