@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from lrdgraph.facts import KnownFacts
 from lrdgraph.graph import LatentRelationGraph
 from lrdgraph.nn.evaluation_mode import evaluating
+from lrdgraph.nn.fact_dvae import FactDVAE
 
 if TYPE_CHECKING:
     from lrdgraph.models import LRDRec
@@ -39,14 +44,21 @@ def over(
         model: The model, which is left as it is.
         graph: A graph of the same relations, whose vectors were made alike (see
             :class:`~lrdgraph.transforms.SameVectors`). It becomes a part of the new
-            model: it gets the weights and the names of the relations.
+            model: it gets the weights, the names and the order of the relations, also
+            of an observed one that has no pairs any more.
         trend: What the model knows of trends, for the items of the graph; a model that
             knows none needs none.
 
     Raises:
-        ValueError: If relations or vectors are others, or if trends are missing.
+        ValueError: If a relation is new, if vectors are others, or if trends are
+            missing.
+
+    Warns:
+        UserWarning: If observed relations of the model have no pairs in the graph.
     """
     _check(model, graph, trend)
+    if graph.relations != model.graph.relations:
+        _take_relations(graph, model.graph)
     other = type(model)(graph, trend=trend, **model.arguments).to(graph.x.device)
     place = {name: index for index, name in enumerate(model.graph.ids)}
     old = graph.start.new_tensor([place.get(name, -1) for name in graph.ids])
@@ -105,13 +117,40 @@ def with_items(
 
 
 def _check(model: LRDRec, graph: LatentRelationGraph, trend: Tensor | None) -> None:
+    both = (model.graph, graph)
     for name, ours, theirs in (
-        ("relations", model.graph.relations, graph.relations),
-        ("channels of vectors", model.graph.x.size(1), graph.x.size(1)),
-        ("'objective'", model.graph.objective, graph.objective),
+        ("relations", model.graph.relations, _in_order(graph, model.graph)),
+        ("'state_channels'", *(g.num_latent and g.state_channels for g in both)),
+        ("channels of vectors", *(g.x.size(1) for g in both)),
+        ("'objective'", *(g.objective for g in both)),
         ("knowledge of trends", model.trend is not None, trend is not None),
     ):
         if ours != theirs:
             raise ValueError(
                 f"'graph' needs to have the {name} of the model, {ours} (got {theirs})"
             )
+
+
+def _in_order(graph: LatentRelationGraph, like: LatentRelationGraph) -> tuple[str, ...]:
+    """Relations with the observed ones of another graph, unless some are new to it."""
+    observed = graph.observed_relations
+    if not set(observed) <= set(like.observed_relations):
+        return graph.relations
+    return (*like.observed_relations, *graph.relations[len(observed) :])
+
+
+def _take_relations(graph: LatentRelationGraph, like: LatentRelationGraph) -> None:
+    """Put observed relations into the order of another graph, lost ones among them."""
+    names, there = like.observed_relations, graph.observed_relations
+    if lost := [name for name in names if name not in there]:
+        warnings.warn(
+            f"Relations of the model have no pairs in the graph: {lost}", stacklevel=3
+        )
+    place = [there.index(name) if name in there else -1 for name in names]
+    graph.observed = F.pad(graph.observed, (0, 1))[:, place]  # the last has no pairs
+    graph.observed_relations, graph.relations = names, like.relations
+    if graph.num_latent:  # of some objectives, it knows observed relations by place
+        graph.dvae = deepcopy(like.dvae).to(graph.x.device)
+        if isinstance(graph.dvae, FactDVAE):
+            facts = graph.observed[:, graph.dvae.place]
+            graph.facts = KnownFacts(graph.edge_index, facts, graph.num_items)

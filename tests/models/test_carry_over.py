@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 import pytest
 import torch
 from torch_geometric.data import HeteroData
@@ -6,19 +8,31 @@ from lrdgraph import LatentRelationGraph
 from lrdgraph.data import user_histories
 from lrdgraph.models import LRDRec
 from lrdgraph.testing import HashTextEncoder, make_shop, tiny_shop
-from lrdgraph.transforms import EmbedText, LeaveOneOut, SameVectors, TextKNN
+from lrdgraph.transforms import (
+    EmbedText,
+    LeaveOneOut,
+    SameVectors,
+    TextKNN,
+    Transitions,
+)
 
 ENCODER = HashTextEncoder(8)
 HISTORIES = [[0, 1, 2, 3], [3, 2, 1, 4], [0, 2, 4, 5], [5, 1, 0, 3]]
+FITS, SIMILAR = [(0, 5), (2, 4)], [(0, 5), (2, 4), (1, 3), (5, 2)]
 
 
 def shop(histories: list[list[int]], num_items: int) -> HeteroData:
     return LeaveOneOut()(TextKNN(3)(make_shop(histories, num_items)))
 
 
-def make_model(data: HeteroData, **options) -> LRDRec:
+def related(relations: dict[str, list[tuple[int, int]]]) -> HeteroData:
+    data = TextKNN(2)(make_shop(HISTORIES, 6, relations))
+    return Transitions()(LeaveOneOut()(data))
+
+
+def make_model(data: HeteroData, objective: str = "marginal", **options) -> LRDRec:
     torch.manual_seed(0)
-    graph = LatentRelationGraph(data, num_latent=2, state_channels=8)
+    graph = LatentRelationGraph(data, 2, 8, objective)
     model = LRDRec(graph, 8, max_length=4, **options)
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
@@ -105,6 +119,7 @@ def test_a_model_that_knows_trends_knows_none_of_new_items():
     [
         ({"num_latent": 3}, r"the relations of the model, \(.*got .*latent_3"),
         ({"objective": "lrd"}, r"the 'objective' of the model, marginal \(got lrd\)"),
+        ({"state_channels": 4}, r"the 'state_channels' of the model, 8 \(got 4\)"),
     ],
 )
 def test_another_kind_of_graph_is_refused(options, message):
@@ -113,6 +128,48 @@ def test_another_kind_of_graph_is_refused(options, message):
         shop(HISTORIES, 6), **{"num_latent": 2, "state_channels": 8, **options}
     )
     with pytest.raises(ValueError, match=message):
+        model.over(graph)
+
+
+@pytest.mark.parametrize("objective", ["marginal", "facts", "lrd", "released"])
+def test_observed_relations_may_come_in_another_order(objective):
+    model = make_model(related({"fits": FITS, "similar": SIMILAR}), objective)
+    swapped = related({"similar": SIMILAR, "fits": FITS})
+    graph = LatentRelationGraph(swapped, 2, 8, objective)
+    assert graph.relations != model.graph.relations
+    other = model.over(graph)
+    assert other.graph is graph
+    assert graph.relations == model.graph.relations
+    assert graph.observed_relations == model.graph.observed_relations
+    expected, found = dict(model.named_buffers()), dict(other.named_buffers())
+    assert found.keys() == expected.keys()
+    assert [n for n, value in expected.items() if not found[n].equal(value)] == []
+    history = ["i0", "i2"]
+    assert other.recommend(history, k=4) == model.recommend(history, k=4)
+    assert graph.neighbors("i0") == model.graph.neighbors("i0")
+    assert graph.to_frame(0).equals(model.graph.to_frame(0))
+    again = other.over(LatentRelationGraph(swapped, 2, 8, objective))
+    assert again.recommend(history, k=4) == model.recommend(history, k=4)
+
+
+def test_a_relation_that_lost_its_last_pair_adds_nothing():
+    model = make_model(related({"fits": FITS, "similar": SIMILAR}))
+    graph = LatentRelationGraph(related({"similar": SIMILAR}), 2, 8)
+    with pytest.warns(UserWarning, match=r"have no pairs in the graph: \['fits'\]"):
+        other = model.over(graph)
+    assert graph.relations == model.graph.relations
+    assert graph.neighbors("i0", "fits") == []
+    expected = deepcopy(model)
+    expected.graph.observed[:, graph.relations.index("fits")] = 0
+    found = other.recommend(["i0", "i2"], k=4)
+    assert found == expected.recommend(["i0", "i2"], k=4)
+    assert found != model.recommend(["i0", "i2"], k=4)
+
+
+def test_a_relation_that_is_new_is_refused():
+    model = make_model(related({"similar": SIMILAR}))
+    graph = LatentRelationGraph(related({"fits": FITS, "similar": SIMILAR}), 2, 8)
+    with pytest.raises(ValueError, match=r"relations of the model.*got \('fits'"):
         model.over(graph)
 
 
