@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 from numpy.typing import ArrayLike
-from torch import Tensor
+from torch import Tensor, nn
 
 from lrdgraph.facts import KnownFacts
 from lrdgraph.graph import LatentRelationGraph
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _OF_ITEMS = ("id.weight", "bias")
 """Parameters with a row for each item."""
+_ROUNDING = 1e-4  # of steps, those of texts that were embedded once more among them
 
 
 def _parameters(model: LRDRec) -> dict[str, Tensor]:
@@ -50,13 +51,14 @@ def over(
             knows none needs none.
 
     Raises:
-        ValueError: If a relation is new, if vectors are others, or if trends are
-            missing.
+        ValueError: If a relation is new, if vectors were made in another way, as far as
+            the two graphs know how, or if trends are missing.
 
     Warns:
         UserWarning: If observed relations of the model have no pairs in the graph.
     """
     _check(model, graph, trend)
+    _check_vectors(model.graph, graph)
     if graph.relations != model.graph.relations:
         _take_relations(graph, model.graph)
     other = type(model)(graph, trend=trend, **model.arguments).to(graph.x.device)
@@ -137,6 +139,37 @@ def _in_order(graph: LatentRelationGraph, like: LatentRelationGraph) -> tuple[st
     if not set(observed) <= set(like.observed_relations):
         return graph.relations
     return (*like.observed_relations, *graph.relations[len(observed) :])
+
+
+def _check_vectors(ours: LatentRelationGraph, theirs: LatentRelationGraph) -> None:
+    """Nothing is known of vectors that came from elsewhere, as by ``SetVectors``."""
+    if ours.encoder and theirs.encoder and ours.encoder != theirs.encoder:
+        raise ValueError(
+            f"'graph' needs to have vectors of the model's encoder, {ours.encoder!r} "
+            f"(got {theirs.encoder!r})"
+        )
+    steps = [graph.vector_steps for graph in (ours, theirs)]
+    known = all(graph.encoder or len(graph.vector_steps) for graph in (ours, theirs))
+    if known and not _same_steps(*steps):
+        raise ValueError(
+            "'graph' needs to have vectors that took the steps of the model's, "
+            f"{len(steps[0])} (got {len(steps[1])}, other ones): apply "
+            "lrdgraph.transforms.SameVectors in place of Normalize or Whiten"
+        )
+
+
+def _same_steps(ours: nn.Module, theirs: nn.Module) -> bool:
+    """Whether two graphs did the same to their vectors."""
+    first, second = (dict(steps.named_buffers()) for steps in (ours, theirs))
+    return first.keys() == second.keys() and all(
+        _close(tensor, second[name]) for name, tensor in first.items()
+    )
+
+
+def _close(ours: Tensor, theirs: Tensor) -> bool:
+    if ours.shape != theirs.shape:
+        return False
+    return bool(torch.dist(ours, theirs.to(ours)) <= _ROUNDING * ours.norm())
 
 
 def _take_relations(graph: LatentRelationGraph, like: LatentRelationGraph) -> None:

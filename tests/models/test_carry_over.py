@@ -11,7 +11,9 @@ from lrdgraph.testing import HashTextEncoder, make_shop, tiny_shop
 from lrdgraph.transforms import (
     EmbedText,
     LeaveOneOut,
+    Normalize,
     SameVectors,
+    SetVectors,
     TextKNN,
     Transitions,
 )
@@ -171,6 +173,39 @@ def test_a_relation_that_is_new_is_refused():
     graph = LatentRelationGraph(related({"fits": FITS, "similar": SIMILAR}), 2, 8)
     with pytest.raises(ValueError, match=r"relations of the model.*got \('fits'"):
         model.over(graph)
+
+
+def test_vectors_of_another_encoder_are_refused():
+    data = tiny_shop(num_users=20)
+    model = make_model(data)
+    data["item"].encoder = "another"
+    wanted = r"model's encoder, 'HashTextEncoder\(32\)' \(got 'another'\)"
+    with pytest.raises(ValueError, match=wanted):
+        model.over(LatentRelationGraph(data, 2, 8))
+
+
+@pytest.mark.parametrize("steps", [[], [Normalize()], [Normalize(), Normalize()]])
+def test_vectors_that_took_other_steps_are_refused(steps):
+    model = make_model(tiny_shop(num_users=20))
+    data = EmbedText(HashTextEncoder(32))(tiny_shop(num_users=20, seed=1))
+    for step in steps:
+        data = step(data)
+    with pytest.raises(ValueError, match=r"steps of the model's, 1 .*SameVectors"):
+        model.over(LatentRelationGraph(data, 2, 8))
+
+
+def test_steps_may_be_taken_anew_if_they_are_the_same():
+    data = tiny_shop(num_users=20)
+    model = make_model(data)
+    noisy = EmbedText(HashTextEncoder(32))(data)
+    noisy["item"].x *= 1 + 1e-6 * torch.randn_like(noisy["item"].x)
+    model.over(LatentRelationGraph(Normalize()(noisy), 2, 8))
+
+
+def test_of_vectors_from_elsewhere_nothing_is_known_to_check():
+    data = tiny_shop(num_users=20)
+    model = make_model(data)
+    model.over(LatentRelationGraph(SetVectors(data["item"].x)(data), 2, 8))
 
 
 def test_with_the_same_vectors_it_recommends_the_same():
