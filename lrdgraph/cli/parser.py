@@ -200,7 +200,7 @@ def _what(parser: ArgumentParser) -> None:
         type=options.positive,
         metavar="N",
         help="items at most with their strongest reason in the same relation, for "
-        "diversity",
+        "diversity, as long as others are left among the best 10 * k",
     )
 
 

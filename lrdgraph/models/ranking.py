@@ -145,5 +145,5 @@ def _best(
     alike = F.one_hot(leading, 1 + added.size(-1)).cumsum(1)
     place = alike.gather(-1, leading.unsqueeze(-1)).squeeze(-1)  # among its like
     crowded = (place > wanted.max_per_relation) | ~value.isfinite()
-    order = crowded.byte().argsort(dim=1, stable=True)[:, : wanted.k]
+    order = crowded.byte().argsort(dim=1, stable=True)[:, : wanted.k].sort().values
     return value.gather(1, order), item.gather(1, order)

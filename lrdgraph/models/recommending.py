@@ -45,7 +45,7 @@ def recommend(
     states: Tensor | None = None,
     index: ItemIndex | None = None,
 ) -> list[Recommendation]:
-    """Recommend items after a history, each with its reasons.
+    """Recommend items after a history, the best first, each with its reasons.
 
     Args:
         model: The model.
@@ -58,8 +58,8 @@ def recommend(
             category; None for the whole catalogue.
         seen: Whether items of the history may be recommended again.
         max_per_relation: How many items may have their strongest reason in one and the
-            same relation (or none at all) as long as others are left, which makes a
-            list diverse; None for any number.
+            same relation (or none at all) as long as others are left among the best
+            ``10 * k``, which makes a list diverse; None for any number.
         states: What the model's ``item_states()`` gave in evaluation mode; None
             computes it, which takes longer than all the rest. Whoever recommends again
             and again, one history at a time, does so once.

@@ -42,7 +42,7 @@ class RecommendRequest(_Request):
         ge=1,
         le=MAX_K,
         description="How many items may have their strongest reason in one relation, "
-        "as long as others are left; any number by default.",
+        "as long as others are left among the best 10 * k; any number by default.",
     )
 
 

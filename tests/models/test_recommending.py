@@ -116,14 +116,15 @@ def test_only_items_of_the_choice_are_recommended(model, histories):
 
 
 def taken_in_turn(model: LRDRec, history: list[str], k: int, most: int) -> list[str]:
-    """The best items of which at most some share a relation; then the other ones."""
+    """Items of which at most some share a relation, filled up, in order of scores."""
     pool, count = model.recommend(history, k=10 * k), Counter()
     chosen, others = [], []
     for entry in pool:
         relation = entry.reasons[0].relation if entry.reasons else None
         count[relation] += 1
         (chosen if count[relation] <= most else others).append(entry.item)
-    return [*chosen, *others][:k]
+    kept = [*chosen, *others][:k]
+    return [entry.item for entry in pool if entry.item in kept]
 
 
 @pytest.mark.parametrize(("k", "most"), [(6, 2), (9, 1), (5, 3), (4, 9), (30, 1)])
@@ -132,6 +133,8 @@ def test_a_diverse_list_has_few_items_of_each_relation(model, histories, k, most
         found = model.recommend(history, k=k, max_per_relation=most)
         expected = taken_in_turn(model, history, k, most)
         assert [entry.item for entry in found] == expected
+        scores = [entry.score for entry in found]
+        assert scores == sorted(scores, reverse=True)
 
 
 def test_a_relation_that_adds_next_to_nothing_crowds_no_list(model, histories) -> None:
