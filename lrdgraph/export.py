@@ -130,7 +130,7 @@ def export_scoring(model: LRDRec, path: str | Path, k: int | None = None) -> Non
     if k is not None and not 1 <= k <= model.num_items:
         raise ValueError(f"'k' needs to be 1 to {model.num_items} (got {k})")
     with evaluating(model):
-        scoring = Scoring(model, k).eval().cpu()
+        scoring = Scoring(model, k).eval().cpu().requires_grad_(False)
     program = _trace(scoring, model.max_length)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as file:

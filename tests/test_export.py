@@ -101,6 +101,7 @@ def test_a_program_gives_the_best_items(model, histories, tmp_path) -> None:
         expected = best(model, history, 5)
         torch.testing.assert_close(scores, expected[0], rtol=0, atol=1e-4)
         torch.testing.assert_close(items, expected[1])
+        assert scores.numpy().shape == (len(history), 5), "nothing is to be learned"
     ids, items = model.graph.ids, program(histories[0])[1][0].tolist()
     bought = [ids[i] for i in histories[0][0].tolist() if i < model.num_items]
     assert [ids[i] for i in items] == [r.item for r in model.recommend(bought, 5)]
