@@ -124,6 +124,9 @@ def test_neighbors(graph):
     bought = graph.neighbors("i0", "bought")
     assert bought == [Neighbor("i1", "bought", 1.0), Neighbor("i2", "bought", 1.0)]
     assert graph.neighbors("i6") == []
+    for k in (0, -1):
+        with pytest.raises(ValueError, match=rf"'k' .* positive integer \(got {k}\)"):
+            graph.neighbors("i0", k=k)
 
 
 def test_state_dict_round_trip(graph, data, tmp_path):

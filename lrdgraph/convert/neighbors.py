@@ -25,7 +25,10 @@ def neighbors(
 
     Raises:
         KeyError: If the item or the relation is unknown.
+        ValueError: If ``k`` is not positive.
     """
+    if k < 1:
+        raise ValueError(f"'k' needs to be a positive integer (got {k})")
     if relation is not None and relation not in graph.relations:
         raise KeyError(
             f"'relation' needs to be one of {graph.relations} (got {relation!r})"
