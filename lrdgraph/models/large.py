@@ -13,7 +13,8 @@ scores, and the relations of all pairs that leave a history. With ``num_negative
   neighbours is what these said when edges were typed last, without a gradient
   (the historical embeddings of "GNNAutoScale", Fey et al., ICML 2021);
 - the gradient of id embeddings is sparse, for
-  :class:`~lrdgraph.training.optimizing.RowAdamW`, unless several GPUs share a step.
+  :class:`~lrdgraph.training.optimizing.RowAdamW`, unless several GPUs share a step or
+  gradients are clipped.
 
 Evaluation and recommendation rank the whole catalogue, as ever.
 """

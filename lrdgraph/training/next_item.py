@@ -119,9 +119,13 @@ class NextItem(LightningModule):
         checkpoint["state_dict"] |= constants(self)
 
     def setup(self, stage: str) -> None:
-        """On several GPUs, gradients are dense: NCCL reduces no sparse ones."""
-        strategy = self.trainer.strategy
-        if self.trainer.world_size > 1 and strategy.root_device.type == "cuda":
+        """On several GPUs, or to be clipped, gradients are dense.
+
+        NCCL reduces no sparse ones, and PyTorch clips none.
+        """
+        trainer, device = self.trainer, self.trainer.strategy.root_device
+        several = trainer.world_size > 1 and device.type == "cuda"
+        if several or trainer.gradient_clip_val:
             for part in self.modules():
                 if isinstance(part, nn.Embedding):
                     part.sparse = False

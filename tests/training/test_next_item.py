@@ -69,8 +69,26 @@ def test_every_parameter_is_in_one_group(shop):
 )
 def test_gradients_are_dense_between_gpus(monkeypatch, device, processes, sparse):
     strategy = SimpleNamespace(root_device=torch.device(device))
-    trainer = SimpleNamespace(strategy=strategy, world_size=processes)
+    trainer = SimpleNamespace(
+        strategy=strategy, world_size=processes, gradient_clip_val=None
+    )
     monkeypatch.setattr(NextItem, "trainer", trainer)
     model = SASRec(20, 8, num_negatives=5)
     NextItem(model).setup("fit")
     assert model.id.sparse == sparse
+
+
+@pytest.mark.parametrize("algorithm", ["norm", "value"])
+def test_gradients_of_few_items_can_be_clipped(shop, algorithm):
+    task = NextItem(SASRec(shop["item"].num_nodes, 8, num_negatives=5))
+    before = task.model.id.weight.detach().clone()
+    trainer = Trainer(
+        fast_dev_run=True,
+        logger=False,
+        enable_progress_bar=False,
+        devices=1,
+        gradient_clip_val=1e-3,
+        gradient_clip_algorithm=algorithm,
+    )
+    trainer.fit(task, SequenceDataModule(shop))
+    assert not task.model.id.weight.equal(before)
