@@ -43,7 +43,8 @@ class RCF(nn.Module):
     BPR, and knowledge by DistMult (:class:`~lrdgraph.nn.distmult.TripleTask`).
     Differences to the paper, all of them the authors': relations are compared
     bilinearly instead of by an MLP, there is self-attention in place of a weighted sum
-    over relations, and KG negatives are items.
+    over relations, and KG negatives are items. As in their code, a user has a vector
+    and an item a bias; a bias of the user would change no ranking.
 
     Latent relations are those of the graph, and only their vectors and the item
     vectors reach a score. With the objective ``'released'`` (LRD), that is all. With
@@ -71,8 +72,7 @@ class RCF(nn.Module):
             an objective other than ``'released'``.
 
     Raises:
-        ValueError: For what
-            :func:`~lrdgraph.models.agreement.check_agreement` raises.
+        ValueError: For what :func:`~lrdgraph.models.agreement.check_agreement` raises.
     """
 
     num_pairs = 512

@@ -55,6 +55,7 @@ CASES = [
     (RCF, 0, "marginal"),
     (KDA, 0, "marginal"),
     (KDA, 2, "marginal"),
+    (KDA, 2, "lrd"),
     (RCF, 2, "released"),
     (KDA, 2, "released"),
 ]
