@@ -1,7 +1,4 @@
-"""Two workers of a Ray cluster on this machine give what one process gives.
-
-That neighbours are the same is shown, and run, on the page on large catalogues.
-"""
+"""Two workers of a Ray cluster on this machine give what one process gives."""
 
 import os
 import signal
@@ -13,12 +10,13 @@ from torch import Tensor
 from torch.testing import assert_close
 from torch_geometric.data import HeteroData
 
+from lrdgraph import ray_data
 from lrdgraph.datasets import PlantedRelations
 from lrdgraph.ray_data import RayEncoder, RayTextKNN
 from lrdgraph.testing import HashTextEncoder
 from lrdgraph.testing.transform_contract import assert_same_data
 from lrdgraph.text import TextEncoder, VectorCache, packaged_model
-from lrdgraph.transforms import EmbedText, TextKNN
+from lrdgraph.transforms import EmbedText, TextKNN, text_knn
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +55,27 @@ def test_vectors_of_a_real_model_though_a_worker_is_killed(cluster, tmp_path):
     assert found.encoder == alone.encoder
     shards = list((tmp_path / "vectors").rglob("*.safetensors"))
     assert len(shards) == 2, "each worker's block is kept, once"
+
+
+def test_neighbours_are_those_of_one_process(cluster, monkeypatch):
+    pytest.importorskip("faiss", reason="the extra 'large' is not installed")
+    asked, over_workers = [], ray_data.over_workers
+
+    def spy(search, blocks, num_workers):
+        asked.append((len(blocks), num_workers))
+        return over_workers(search, blocks, num_workers)
+
+    monkeypatch.setattr(ray_data, "over_workers", spy)
+    monkeypatch.setattr(text_knn, "_CELLS", 4)  # in a block, so that there are several
+    data = HeteroData()
+    data["item"].id = [f"i{item}" for item in range(600)]
+    data["item"].x = torch.randn(600, 16)
+    found = RayTextKNN(5, num_partitions=1, num_workers=2)(data)
+    assert_same_data(found, TextKNN(5, num_partitions=1)(data))
+    assert found["item", "text_knn", "item"].num_edges > 2000
+    [(num_blocks, num_workers)] = asked
+    assert num_blocks > 1
+    assert num_workers == 2
 
 
 def test_what_needs_no_worker():
