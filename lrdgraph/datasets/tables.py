@@ -218,6 +218,8 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         )
         if unpacked > most_unpacked(path):
             raise ValueError(f"unpacked, it has {unpacked >> 20} MiB")
+        # Not mapped: columns are unpacked anyway, and a mapped file that somebody cuts
+        # off meanwhile ends the process.
         return pd.read_parquet(path)
     except Exception as error:  # parsers raise whatever they like
         raise ValueError(f"'{path}' cannot be read: {error}") from error
