@@ -119,7 +119,7 @@ def _of_cell(cells: Cells, k: int, cell: int) -> Tensor:
 
 
 def others(best: Tensor) -> Tensor:
-    """From lists ``[N, k]``, as :func:`near` gives, to ``[E, 3]``, as :func:`nearest`."""
+    """Lists ``[N, k]``, as :func:`near` has them, as :func:`nearest` has, ``[E, 3]``."""
     row, rank = (best >= 0).nonzero(as_tuple=True)
     packed = best[row, rank]
     key, order = (row * _ITEMS + packed % _ITEMS).sort()

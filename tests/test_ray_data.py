@@ -70,8 +70,8 @@ def test_neighbours_are_those_of_one_process(cluster, monkeypatch):
     data = HeteroData()
     data["item"].id = [f"i{item}" for item in range(600)]
     data["item"].x = torch.randn(600, 16)
-    found = RayTextKNN(5, num_partitions=1, num_workers=2)(data)
-    assert_same_data(found, TextKNN(5, num_partitions=1)(data))
+    found = RayTextKNN(5, num_probes=8, num_workers=2)(data)
+    assert_same_data(found, TextKNN(5, num_probes=8)(data))
     assert found["item", "text_knn", "item"].num_edges > 2000
     [(num_blocks, num_workers)] = asked
     assert num_blocks > 1
