@@ -119,7 +119,7 @@ def _of_cell(cells: Cells, k: int, cell: int) -> Tensor:
 
 
 def others(best: Tensor) -> Tensor:
-    """Lists ``[N, k]``, as :func:`near` has them, as :func:`nearest` has, ``[E, 3]``."""
+    """Lists ``[N, k]`` of :func:`near` in the form of :func:`nearest`, ``[E, 3]``."""
     row, rank = (best >= 0).nonzero(as_tuple=True)
     packed = best[row, rank]
     key, order = (row * _ITEMS + packed % _ITEMS).sort()
