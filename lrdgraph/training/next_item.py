@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from lrdgraph.breadth import Breadth
 from lrdgraph.data.sequences import Question
 from lrdgraph.evaluate import rank_among_given, rank_in_catalogue
+from lrdgraph.graph import LatentRelationGraph
 from lrdgraph.health import health
 from lrdgraph.metrics import ranking_metrics
 from lrdgraph.models import RCF, LRDRec, Popularity, SASRec
@@ -161,8 +162,10 @@ class NextItem(LightningModule):
         """Look at discovery after an epoch of training."""
         self.release()
         graph = getattr(self.model, "graph", None)
+        if not isinstance(graph, LatentRelationGraph) or not graph.num_latent:
+            return
         fitting = self.trainer.state.fn == TrainerFn.FITTING
-        if graph is None or not graph.num_latent or not fitting:
+        if not fitting or self.trainer.sanity_checking:
             return
         found = health(graph)
         for name, value in found._asdict().items():

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.files import save_tensors
+from lrdgraph.graph import LatentRelationGraph
 from lrdgraph.training.averaging import WeightAverage
 
 
@@ -122,7 +123,9 @@ def constants(task: LightningModule) -> dict[str, Tensor]:
     """
     model: Any = task.model
     graph = getattr(model, "graph", None)
-    there = {} if graph is None else graph.candidates.tensors()
+    if not isinstance(graph, LatentRelationGraph):
+        return {}
+    there = graph.candidates.tensors()
     return {f"model.graph.{name}": tensor for name, tensor in there.items()}
 
 

@@ -92,3 +92,12 @@ def test_gradients_of_few_items_can_be_clipped(shop, algorithm):
     )
     trainer.fit(task, SequenceDataModule(shop))
     assert not task.model.id.weight.equal(before)
+
+
+def test_what_is_validated_before_training_is_no_epoch(shop):
+    task = NextItem(LRDRec(LatentRelationGraph(shop, 3, 16), 16))
+    options = {"enable_checkpointing": False, "enable_progress_bar": False}
+    trainer = Trainer(max_epochs=2, logger=False, devices=1, **options)
+    assert trainer.num_sanity_val_steps > 0
+    trainer.fit(task, SequenceDataModule(shop))
+    assert [len(figures) for figures in task.health.values()] == [2, 2, 2]

@@ -114,3 +114,13 @@ def test_nothing_to_validate_is_said_before_training(tmp_path):
     with pytest.raises(ValueError, match="validation needs at least one purchase"):
         train(tmp_path, module)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_graph_of_another_kind_is_left_alone(tmp_path):
+    for max_epochs in (1, 2):
+        model = SASRec(192, 8, max_length=10)
+        model.graph = {"of": "one's own"}
+        trainer = make_trainer(tmp_path, max_epochs=max_epochs, progress=False)
+        fit(trainer, task := NextItem(model), batches())
+    assert read_checkpoint(tmp_path / "last.ckpt")["epoch"] == 1
+    assert task.health == {}
