@@ -44,7 +44,7 @@ class TrainingChoices(Dataset[ChoiceBatch]):
                 f"'num_negatives' needs to be positive (got {num_negatives})"
             )
         self.histories, self.max_length = histories, max_length
-        self.num_negatives = num_negatives
+        self.num_negatives, self.spare_held_out = num_negatives, spare_held_out
         trained = histories.split == TRAIN
         place = trained.nonzero().squeeze(-1)
         self.position = place[place > histories.start[histories.user[place]]]

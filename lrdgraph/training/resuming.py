@@ -136,16 +136,15 @@ def describe_run(
     kinds = {part: type(module) for part, module in task.named_modules()}
     run: dict[str, Any] = {part or "task": k.__qualname__ for part, k in kinds.items()}
     run |= _of_batches(datamodule) | {"precision": trainer.precision}
+    run["monitor"] = getattr(trainer.early_stopping_callback, "monitor", None)
     callbacks = trainer.callbacks  # type: ignore[attr-defined]  # set by a connector
     run["average"] = any(isinstance(one, WeightAverage) for one in callbacks)
     rates = ("lr", "gate_lr", "dvae_lr", "weight_decay", "dvae_weight_decay")
     run |= {name: getattr(task, name) for name in rates}
     model: Any = task.model
     for part, module in model.named_modules(prefix="model"):
-        for name, value in vars(module).items():
-            public = not name.startswith("_") and name != "training"
-            if public and isinstance(value, int | float | str):
-                run[f"{part}.{name}"] = value
+        found = _settings(module).items()
+        run |= {f"{part}.{name}": v for name, v in found if name != "training"}
     for name, tensor in task.state_dict().items():
         run[name] = list(tensor.shape)
     for name, vectors in task.named_buffers():
@@ -160,8 +159,17 @@ def _of_batches(datamodule: SequenceDataModule) -> dict[str, Any]:
         "data": datamodule.fingerprint,
         "batch_size": datamodule.batch_size,
         "training": type(datamodule.training).__qualname__,
-        "max_length": datamodule.training.max_length,
         "questions": len(datamodule.validation),
+        **_settings(datamodule.training),
+    }
+
+
+def _settings(part: object) -> dict[str, Any]:
+    """What is public of a part, and a number or a name."""
+    return {
+        name: value
+        for name, value in vars(part).items()
+        if not name.startswith("_") and isinstance(value, int | float | str)
     }
 
 

@@ -34,8 +34,8 @@ def task(data) -> NextChoice:
     return NextChoice(model, lr=0.01)
 
 
-def module_of(data) -> SequenceDataModule:
-    choices = TrainingChoices(Histories.from_data(data), L)
+def module_of(data, **options) -> SequenceDataModule:
+    choices = TrainingChoices(Histories.from_data(data), L, **options)
     return SequenceDataModule(data, L, 64, choices)
 
 
@@ -76,6 +76,21 @@ def test_training_gets_better_and_leaves_the_best_weights(data, task, tmp_path):
     assert best == pytest.approx(trainer.checkpoint_callback.best_model_score.item())
 
 
+@pytest.mark.parametrize(
+    ("options", "difference"),
+    [
+        ({"num_negatives": 3}, "num_negatives is 1, not 3; 1 in all"),
+        ({"spare_held_out": True}, "spare_held_out is False, not True; 1 in all"),
+    ],
+)
+def test_folder_of_other_choices_is_refused(data, task, tmp_path, options, difference):
+    trainer, again = (
+        make_choice_trainer(tmp_path, max_epochs=number, progress=False)
+        for number in (1, 2)
+    )
+    fit(trainer, task, module_of(data))
+    with pytest.raises(ValueError, match=difference):
+        fit(again, task, module_of(data, **options))
 def test_biases_have_no_penalty(task):
     first, second = task.configure_optimizers().param_groups
     assert (first["weight_decay"], second["weight_decay"]) == (1e-6, 0.0)

@@ -63,6 +63,8 @@ def test_folder_of_other_batches_is_refused(folder, options, difference):
     [
         ({"precision": "bf16-mixed"}, "precision is 32-true, not bf16-mixed; 1 in all"),
         ({"average": False}, "average is True, not False; 1 in all"),
+        ({"monitor": "val/MRR"}, "monitor is val/NDCG@10, not val/MRR; 1 in all"),
+        ({"monitor": None}, "monitor is val/NDCG@10, not None; 1 in all"),
     ],
 )
 def test_folder_of_another_way_to_train_is_refused(folder, options, difference):
@@ -70,6 +72,10 @@ def test_folder_of_another_way_to_train_is_refused(folder, options, difference):
         train(folder, batches(), **options)
 
 
+def test_folder_of_a_run_without_validation_is_refused(tmp_path):
+    train(tmp_path, batches(), monitor=None)
+    with pytest.raises(ValueError, match="monitor is None, not val/NDCG@10; 1 in all"):
+        train(tmp_path, batches())
 def test_folder_of_other_vectors_is_refused(folder):
     for other in (X.roll(1, dims=1), X.roll(1, dims=0), X + 0.01, -X):
         with pytest.raises(ValueError, match=r"values of model\.x is .*; 1 in all"):
