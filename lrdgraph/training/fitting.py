@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Literal
 
 from pytorch_lightning import Callback, Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint
 
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.training.averaging import WeightAverage
 from lrdgraph.training.next_item import MONITOR, NextItem
 from lrdgraph.training.resuming import (
+    KeptEpochs,
     Patience,
     RandomState,
     WholeCheckpoints,
@@ -60,7 +60,7 @@ def make_trainer(
     """
     several = devices * num_nodes > 1
     best, last = (
-        ModelCheckpoint(
+        KeptEpochs(
             folder,
             filename=filename,
             monitor=figure,
@@ -112,7 +112,7 @@ def fit(trainer: Trainer, task: NextItem, datamodule: SequenceDataModule) -> Non
     """
     stopping, kept = trainer.early_stopping_callback, trainer.checkpoint_callback
     ours = isinstance(trainer.strategy.checkpoint_io, WholeCheckpoints)
-    if not (ours and isinstance(kept, ModelCheckpoint)):
+    if not (ours and isinstance(kept, KeptEpochs)):
         got = [type(callback).__name__ for callback in (stopping, kept)]
         raise ValueError(f"'trainer' needs to come from 'make_trainer' (got {got})")
     folder = Path(str(kept.dirpath))

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.callbacks import EarlyStopping
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
@@ -55,6 +55,26 @@ class Patience(EarlyStopping):
         """Whether a run in this state has stopped."""
         waited: int = state_dict["wait_count"]
         return waited >= max(self.patience, 1)
+
+
+class KeptEpochs(ModelCheckpoint):
+    """Knows which epoch was best also when its folder was moved, or has another name.
+
+    Lightning's takes any later epoch for the best one then.
+    """
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take all, as it is in the folder that there is now."""
+        state = {**state_dict, "dirpath": self.dirpath}
+        for name in ("best_model_path", "kth_best_model_path", "last_model_path"):
+            state[name] = self._here(state[name])
+        best = state["best_k_models"].items()
+        state["best_k_models"] = {self._here(path): score for path, score in best}
+        super().load_state_dict(state)
+
+    def _here(self, path: str) -> str:
+        """The same file in this folder; no file stays none."""
+        return path and str(Path(str(self.dirpath)) / Path(path).name)
 
 
 class WholeCheckpoints(TorchCheckpointIO):

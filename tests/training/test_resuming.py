@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from pytorch_lightning import seed_everything
+from pytorch_lightning.callbacks import ModelCheckpoint
 
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.models import SASRec
@@ -122,6 +123,23 @@ def test_nothing_to_validate_is_said_before_training(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_run_whose_folder_was_moved_keeps_its_best_epoch(tmp_path):
+    """It learns nothing, so the first one is the best."""
+
+    def train(folder: Path, max_epochs: int) -> ModelCheckpoint:
+        trainer = make_trainer(folder, max_epochs=max_epochs, progress=False)
+        task = NextItem(SASRec(192, 8, max_length=10), lr=0.0)
+        fit(trainer, task, batches())
+        return trainer.checkpoint_callback
+
+    before, after = tmp_path / "before", tmp_path / "after"
+    train(before, 2)
+    shutil.copytree(before, after)
+    found, expected = train(after, 4), train(before, 4)
+    assert read_checkpoint(after / "last.ckpt")["epoch"] == 3
+    assert read_checkpoint(after / "best.ckpt")["epoch"] == 0
+    assert found.best_model_score == expected.best_model_score
+    assert found.best_model_path == str(after / "best.ckpt")
 def test_a_graph_of_another_kind_is_left_alone(tmp_path):
     for max_epochs in (1, 2):
         model = SASRec(192, 8, max_length=10)
