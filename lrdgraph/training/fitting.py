@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +19,8 @@ from lrdgraph.training.resuming import (
     constants,
     describe_run,
     earlier_run,
+    has_stopped,
+    is_over,
     read_checkpoint,
 )
 
@@ -97,7 +100,8 @@ def fit(trainer: Trainer, task: NextItem, datamodule: SequenceDataModule) -> Non
 
     A run that was interrupted goes on after its last whole epoch when it is called
     again with a trainer of the same folder, to the same weights as if it had not been.
-    One that is over is not trained again. Without validation, the last epoch is best.
+    One that is over is not trained again, and a warning says so. Without validation,
+    the last epoch is best.
 
     Args:
         trainer: A trainer from :func:`make_trainer`.
@@ -119,11 +123,15 @@ def fit(trainer: Trainer, task: NextItem, datamodule: SequenceDataModule) -> Non
     task.run = describe_run(trainer, task, datamodule)
     there = earlier_run(folder, task.run)
     task.train()  # a kept model comes in evaluation mode, which Lightning would keep
+    if there is not None and is_over(trainer, there):
+        warnings.warn(
+            f"'{folder}' holds a run that is over: its weights are taken, and nothing "
+            "is trained",
+            stacklevel=2,
+        )
     if there is None:
         _train(trainer, task, datamodule)
-    elif isinstance(stopping, Patience) and stopping.is_over(
-        there["callbacks"][stopping.state_key]
-    ):
+    elif has_stopped(trainer, there):
         task.on_load_checkpoint(there)
     else:
         del there  # some systems do not replace a file that is mapped

@@ -113,6 +113,21 @@ def earlier_run(folder: Path, run: dict[str, str]) -> dict[str, Any] | None:
     return checkpoint
 
 
+def has_stopped(trainer: Trainer, checkpoint: dict[str, Any]) -> bool:
+    """Whether validation no longer improved in the run of a checkpoint."""
+    stopping = trainer.early_stopping_callback
+    return isinstance(stopping, Patience) and stopping.is_over(
+        checkpoint["callbacks"][stopping.state_key]
+    )
+
+
+def is_over(trainer: Trainer, checkpoint: dict[str, Any]) -> bool:
+    """Whether the trainer has nothing to add to the run of a checkpoint."""
+    most = trainer.max_epochs
+    done = most is not None and 0 <= most <= checkpoint["epoch"] + 1
+    return done or has_stopped(trainer, checkpoint)
+
+
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """A checkpoint whose tensors are read when they are used; nothing is unpickled.
 

@@ -91,6 +91,20 @@ def test_interrupted_training_goes_on_as_if_it_had_not_been(
     assert {n for n, value in expected.items() if not value.equal(found[n])} == set()
 
 
+def test_training_that_is_over_is_told_of_once(
+    tables, quickly, tmp_path, run, monkeypatch
+):
+    train = ["train", *tables, "--out", tmp_path / "m", "--epochs", "1", *quickly]
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lrdgraph.cli.train.measure", stop)
+        assert run(*train).code == 130
+    code, _, err = run(*train)
+    assert code == 0
+    assert err.count("holds a run that is over") == 1
 def test_goes_on_with_a_model_on_newer_tables(model, folder, quickly, tmp_path, run):
     purchases = pd.read_csv(folder / "purchases.csv")
     items = pd.read_csv(folder / "items.csv")

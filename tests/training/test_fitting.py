@@ -114,10 +114,13 @@ def test_same_seed_gives_the_same_numbers(tmp_path):
     assert len(scores[0]) == 2
 
 
-def test_interrupted_run_goes_on_as_if_it_had_not_been(whole, module, tmp_path):
+def test_interrupted_run_goes_on_as_if_it_had_not_been(
+    whole, module, tmp_path, recwarn
+):
     expected, recorder, _ = whole
     run(tmp_path, module, 2)
     task, resumed, _ = run(tmp_path, module, 5, make_task(seed=1))
+    assert not [one for one in recwarn if "is over" in str(one.message)]
     assert sorted(resumed.random) == [2, 3, 4]
     for epoch in (2, 3, 4):
         assert resumed.random[epoch].equal(recorder.random[epoch]), epoch
@@ -195,7 +198,8 @@ def test_collapse_is_warned_of_once(module, tmp_path):
 def test_finished_run_is_not_trained_again(whole, module):
     expected, _, trainer = whole
     folder = Path(trainer.checkpoint_callback.dirpath)
-    task, recorder, _ = run(folder, module, 5, make_task(seed=1))
+    with pytest.warns(UserWarning, match=f"'{folder}' holds a run that is over"):
+        task, recorder, _ = run(folder, module, 5, make_task(seed=1))
     assert recorder.random == {}
     for name, value in task.state_dict().items():
         assert value.equal(expected.state_dict()[name]), name
@@ -205,7 +209,9 @@ def test_training_stops_when_validation_does_and_is_then_over(module, tmp_path):
     first = make_task(kind=Worsening)
     _, recorder, _ = run(tmp_path, module, 9, first, patience=2)
     assert sorted(recorder.random) == [0, 1, 2]
-    again, recorder, _ = run(tmp_path, module, 9, make_task(1, Worsening), patience=2)
+    task = make_task(1, Worsening)
+    with pytest.warns(UserWarning, match=f"'{tmp_path}' holds a run that is over"):
+        again, recorder, _ = run(tmp_path, module, 9, task, patience=2)
     assert recorder.random == {}
     last = torch.load(tmp_path / "last.ckpt", weights_only=True)["state_dict"]
     for name, value in again.state_dict().items():

@@ -83,12 +83,14 @@ def test_folder_of_other_vectors_is_refused(folder):
             train(folder, batches(), other)
 
 
+@pytest.mark.filterwarnings("ignore:.* is over")
 def test_vectors_may_differ_in_their_last_bits(folder):
     other = X * (1 + 1e-7 * torch.randn(X.shape))
     assert not other.equal(X)
     assert train(folder, batches(), other).x.equal(other)
 
 
+@pytest.mark.filterwarnings("ignore:.* is over")
 @pytest.mark.parametrize("name", ["last", "best"])
 @pytest.mark.parametrize("size", [0, 10, 0.5, -1])
 def test_a_checkpoint_that_is_cut_off_is_named(folder, name, size, tmp_path):
