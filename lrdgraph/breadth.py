@@ -46,10 +46,11 @@ class Breadth:
         from torch_geometric.metrics import LinkPredAveragePopularity, LinkPredCoverage
         from torchmetrics import CatMetric
 
-        self._buckets, self._k = item_buckets(count), min(k, count.numel())
+        self._num_items = count.numel()
+        self._buckets, self._k = item_buckets(count), min(k, self._num_items)
         self._rank, self._bucket = CatMetric(), CatMetric()
         self._shown = {
-            f"coverage@{k}": LinkPredCoverage(self._k, count.numel()),
+            f"coverage@{k}": LinkPredCoverage(self._k, self._num_items),
             f"popularity@{k}": LinkPredAveragePopularity(self._k, count),
         }
         for metric in (self._rank, self._bucket, *self._shown.values()):
@@ -66,7 +67,15 @@ class Breadth:
             rank: 0-based ranks of the targets, with shape ``[B]``.
             target: What the users bought next, with shape ``[B]``.
             seen: Rows and items that are not shown, both ``[M]``.
+
+        Raises:
+            ValueError: If scores are of more items, or of fewer.
         """
+        if scores.size(1) != self._num_items:
+            raise ValueError(
+                f"'scores' needs a column for each of the {self._num_items} items (got "
+                f"{scores.size(1)})"
+            )
         bucket = torch.stack([mask[target] for mask in self._buckets.values()])
         self._rank.update(rank)
         self._bucket.update(bucket.byte().argmax(dim=0))

@@ -13,6 +13,7 @@ from lrdgraph.breadth import Breadth
 from lrdgraph.data.sequences import Question, Questions
 from lrdgraph.metrics import rank_among, rank_of_target, ranking_metrics
 from lrdgraph.models import RCF, LRDRec
+from lrdgraph.models.agreement import check_histories
 from lrdgraph.nn.evaluation_mode import evaluating
 
 
@@ -69,13 +70,16 @@ def evaluate(
             scores.
 
     Raises:
-        ValueError: If there are no questions, or a score is NaN.
+        ValueError: If there are no questions, if a score is NaN, if scores are of more
+            items than the questions, or for what
+            :func:`~lrdgraph.models.agreement.check_histories` raises.
     """
     if not len(questions):
         raise ValueError(
             "'questions' needs purchases to foretell (got none): users with three or "
             "more interactions, and a part of the split that has some"
         )
+    check_histories(model, questions.histories)
     if count is None:
         count = questions.histories.training_count()
     with torch.no_grad(), _as_after_training(model):

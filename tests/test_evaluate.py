@@ -2,16 +2,17 @@ from typing import Any
 
 import pytest
 import torch
+from torch_geometric.data import HeteroData
 
 from lrdgraph import LatentRelationGraph
 from lrdgraph.data import Histories, Questions
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.evaluate import evaluate
 from lrdgraph.knowledge import Knowledge
-from lrdgraph.models import KDA, LRDRec, Popularity
-from lrdgraph.testing import make_shop, tiny_shop
+from lrdgraph.models import KDA, LRDRec, Popularity, SASRec
+from lrdgraph.testing import HashTextEncoder, make_shop, tiny_shop
 from lrdgraph.training import NextChoice, NextItem, make_choice_trainer, make_trainer
-from lrdgraph.transforms import LeaveOneOut
+from lrdgraph.transforms import LeaveOneOut, Trends
 from lrdgraph.typing import TEST
 
 L, C, USERS, ITEMS = 6, 8, 60, 48
@@ -103,3 +104,56 @@ def test_nothing_to_foretell(data):
     questions = Questions(Histories.from_data(shop), TEST, L)
     with pytest.raises(ValueError, match="'questions' needs .*got none"):
         evaluate(Popularity(torch.ones(2)), questions)
+
+
+def test_questions_of_fewer_items_than_the_model_has(data, questions):
+    """Their padding would be the first item that is new."""
+    more = lrdrec(data).with_items(["new"], ["a b c"], HashTextEncoder(32))
+    message = rf"have the {ITEMS + 1} items of the model \(got {ITEMS}\)"
+    for model in (more, SASRec(ITEMS + 1), Popularity(torch.ones(ITEMS + 1))):
+        with pytest.raises(ValueError, match=message):
+            evaluate(model, questions)
+
+
+def test_questions_that_have_the_items_in_another_order(data):
+    other, ids = data.clone(), list(data["item"].id)
+    other["item"].id = [*ids[:3], ids[4], ids[3], *ids[5:]]
+    questions = Questions(Histories.from_data(other), TEST, L)
+    message = rf"its order, '{ids[3]}' at place 3 \(got '{ids[4]}'\)"
+    for model in (lrdrec(data), kda(data)):
+        with pytest.raises(ValueError, match=message):
+            evaluate(model, questions)
+    for model in (lrdrec(other), SASRec(ITEMS)):
+        assert len(evaluate(model, questions).rank) == len(questions)
+    del other["item"].id
+    questions = Questions(Histories.from_data(other), TEST, L)
+    assert len(evaluate(lrdrec(data), questions).rank) == len(questions)
+
+
+def test_a_model_that_only_scores_needs_to_score_all_items(questions):
+    class Padded:
+        """Scores padding, too."""
+
+        def item_states(self) -> torch.Tensor:
+            return torch.rand(ITEMS + 1)
+
+        def __call__(self, history, states, period, history_time) -> torch.Tensor:
+            return states.expand(len(history), -1)
+
+    with pytest.raises(ValueError, match=rf"the {ITEMS} items \(got {ITEMS + 1}\)"):
+        evaluate(Padded(), questions)
+
+
+def test_questions_need_the_periods_of_the_trends_of_a_model(data):
+    def asked(shop: HeteroData) -> Questions:
+        return Questions(Histories.from_data(shop), TEST, L)
+
+    timed = Trends(4)(data)
+    trend = timed["item"].trend
+    for model in (SASRec(ITEMS, trend=trend), Popularity(trend[:, :, 0])):
+        for shop, periods in ((data, 0), (Trends(3)(data), 4)):
+            message = rf"have the 5 periods of .* \(got {periods}\): .*Trends"
+            with pytest.raises(ValueError, match=message):
+                evaluate(model, asked(shop))
+        assert len(evaluate(model, asked(timed)).rank)
+    assert len(evaluate(SASRec(ITEMS), asked(timed)).rank)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, TypedDict
 
 import numpy as np
@@ -20,7 +21,8 @@ class Histories(NamedTuple):
     Shapes: ``item [M]``, ``time [M]`` (seconds), ``split [M]``, ``period [M]`` (all 0
     where :class:`~lrdgraph.transforms.Trends` were not counted), ``user [M]``,
     ``start [U + 1]`` (where each user begins); ``num_items`` is ``N``, also the index
-    of padding.
+    of padding, ``ids`` are the external ids of the items (none where the data has
+    none), and ``num_periods`` is the ``T`` of the trends (0 without).
     """
 
     item: Tensor
@@ -30,6 +32,8 @@ class Histories(NamedTuple):
     user: Tensor
     start: Tensor
     num_items: int
+    ids: Sequence[str]
+    num_periods: int
 
     @classmethod
     def from_data(cls, data: HeteroData) -> Histories:
@@ -51,8 +55,19 @@ class Histories(NamedTuple):
         _check_order(user, store.split)
         start = starts(user, data["user"].num_nodes)
         period = store.get("period", torch.zeros_like(item))
-        num_items = data["item"].num_nodes
-        return cls(item, store.time, store.split, period, user, start, num_items)
+        items = data["item"]
+        counted = "period" in store and "trend" in items
+        return cls(
+            item,
+            store.time,
+            store.split,
+            period,
+            user,
+            start,
+            items.num_nodes,
+            items.get("id", ()),
+            items.trend.size(1) if counted else 0,
+        )
 
     def training_count(self) -> Tensor:
         """Training interactions of each item, with shape ``[N]``."""

@@ -17,6 +17,7 @@ class Popularity(nn.Module):
     def __init__(self, count: Tensor) -> None:
         super().__init__()
         self.num_items, self.max_length = count.size(0), 1
+        self.num_periods = 0 if count.dim() == 1 else count.size(1)
         self.register_buffer("count", count.float())
 
     def item_states(self) -> Tensor:

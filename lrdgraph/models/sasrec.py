@@ -76,6 +76,7 @@ class SASRec(nn.Module):
         _check_negatives(num_negatives, trend)
         self.num_items, self.max_length = num_items, max_length
         self.num_negatives = num_negatives
+        self.num_periods = 0 if trend is None else trend.size(1)
         self.id = nn.Embedding(num_items, hidden_channels, sparse=bool(num_negatives))
         nn.init.normal_(self.id.weight, std=0.1)
         self.bias = nn.Parameter(torch.zeros(num_items))

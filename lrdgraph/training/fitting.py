@@ -9,6 +9,7 @@ from typing import Literal
 from pytorch_lightning import Callback, Trainer
 
 from lrdgraph.data.datamodule import SequenceDataModule
+from lrdgraph.models.agreement import check_histories
 from lrdgraph.training.averaging import WeightAverage
 from lrdgraph.training.next_item import MONITOR, NextItem
 from lrdgraph.training.resuming import (
@@ -110,15 +111,18 @@ def fit(trainer: Trainer, task: NextItem, datamodule: SequenceDataModule) -> Non
 
     Raises:
         ValueError: If the folder holds another run: of another model, of the same
-            model with other arguments, on other data or batches, of another precision;
-            if its checkpoints are damaged; if nothing is validated; or if the trainer
-            is not from :func:`make_trainer`.
+            model with other arguments, on other data or batches, of another precision
+            or ``monitor``; if its checkpoints are damaged; if nothing is validated; if
+            the trainer is not from :func:`make_trainer`; or for what
+            :func:`~lrdgraph.models.agreement.check_histories` raises.
     """
     stopping, kept = trainer.early_stopping_callback, trainer.checkpoint_callback
     ours = isinstance(trainer.strategy.checkpoint_io, WholeCheckpoints)
     if not (ours and isinstance(kept, KeptEpochs)):
         got = [type(callback).__name__ for callback in (stopping, kept)]
         raise ValueError(f"'trainer' needs to come from 'make_trainer' (got {got})")
+    for part in (datamodule.training, datamodule.validation):
+        check_histories(task.model, part.histories, part.max_length)
     folder = Path(str(kept.dirpath))
     task.run = describe_run(trainer, task, datamodule)
     there = earlier_run(folder, task.run)

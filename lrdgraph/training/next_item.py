@@ -12,12 +12,13 @@ from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 
 from lrdgraph.breadth import Breadth
-from lrdgraph.data.sequences import Question
+from lrdgraph.data.sequences import Histories, Question
 from lrdgraph.evaluate import rank_among_given, rank_in_catalogue
 from lrdgraph.graph import LatentRelationGraph
 from lrdgraph.health import health
 from lrdgraph.metrics import ranking_metrics
 from lrdgraph.models import RCF, LRDRec, Popularity, SASRec
+from lrdgraph.models.agreement import check_histories
 from lrdgraph.training.optimizing import RowAdamW
 from lrdgraph.training.resuming import constants
 from lrdgraph.typing import Batch
@@ -143,11 +144,24 @@ class NextItem(LightningModule):
         self._kept.close()
         self._states = None
 
+    def on_test_start(self) -> None:
+        """See that the questions can be asked of the model.
+
+        Raises:
+            ValueError: For what :func:`~lrdgraph.models.agreement.check_histories`
+                raises.
+        """
+        check_histories(self.model, self._tested_histories())
+
+    def _tested_histories(self) -> Histories:
+        questions: Any = self.trainer.test_dataloaders
+        histories: Histories = questions.dataset.histories
+        return histories
+
     def on_test_epoch_start(self) -> None:
         """Compute the item states, and how often training saw each item."""
         self.on_validation_epoch_start()
-        questions: Any = self.trainer.test_dataloaders
-        count = questions.dataset.histories.training_count()
+        count = self._tested_histories().training_count()
         self._breadth = Breadth(count.to(self.device))
 
     def on_test_epoch_end(self) -> None:

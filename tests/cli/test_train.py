@@ -105,6 +105,8 @@ def test_training_that_is_over_is_told_of_once(
     code, _, err = run(*train)
     assert code == 0
     assert err.count("holds a run that is over") == 1
+
+
 def test_goes_on_with_a_model_on_newer_tables(model, folder, quickly, tmp_path, run):
     purchases = pd.read_csv(folder / "purchases.csv")
     items = pd.read_csv(folder / "items.csv")

@@ -91,6 +91,8 @@ def test_folder_of_other_choices_is_refused(data, task, tmp_path, options, diffe
     fit(trainer, task, module_of(data))
     with pytest.raises(ValueError, match=difference):
         fit(again, task, module_of(data, **options))
+
+
 def test_biases_have_no_penalty(task):
     first, second = task.configure_optimizers().param_groups
     assert (first["weight_decay"], second["weight_decay"]) == (1e-6, 0.0)

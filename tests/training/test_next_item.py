@@ -94,6 +94,21 @@ def test_gradients_of_few_items_can_be_clipped(shop, algorithm):
     assert not task.model.id.weight.equal(before)
 
 
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (SASRec(193, 8), r"have the 193 items of the model \(got 192\)"),
+        (Popularity(torch.ones(192, 5)), r"have the 5 periods .* \(got 0\)"),
+    ],
+)
+def test_a_test_needs_the_items_and_periods_of_the_model(shop, model, message):
+    trainer = Trainer(logger=False, enable_progress_bar=False, devices=1)
+    module = SequenceDataModule(shop)
+    for questions in (module, module.test_dataloader()):
+        with pytest.raises(ValueError, match=message):
+            trainer.test(NextItem(model), questions, verbose=False)
+
+
 def test_what_is_validated_before_training_is_no_epoch(shop):
     task = NextItem(LRDRec(LatentRelationGraph(shop, 3, 16), 16))
     options = {"enable_checkpointing": False, "enable_progress_bar": False}

@@ -50,7 +50,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("options", "difference"),
     [
         ({"batch_size": 64}, "batch_size is 128, not 64; 1 in all"),
-        ({"max_length": 5}, "max_length is 10, not 5; 1 in all"),
         ({"num_questions": 7}, "questions is 100, not 7; 1 in all"),
     ],
 )
@@ -77,6 +76,8 @@ def test_folder_of_a_run_without_validation_is_refused(tmp_path):
     train(tmp_path, batches(), monitor=None)
     with pytest.raises(ValueError, match="monitor is None, not val/NDCG@10; 1 in all"):
         train(tmp_path, batches())
+
+
 def test_folder_of_other_vectors_is_refused(folder):
     for other in (X.roll(1, dims=1), X.roll(1, dims=0), X + 0.01, -X):
         with pytest.raises(ValueError, match=r"values of model\.x is .*; 1 in all"):
@@ -119,7 +120,7 @@ def test_what_is_no_checkpoint_is_named(tmp_path):
 
 
 def test_nothing_to_validate_is_said_before_training(tmp_path):
-    module = SequenceDataModule(LeaveOneOut()(make_shop([[0, 1], [2, 3]], 192)))
+    module = SequenceDataModule(LeaveOneOut()(make_shop([[0, 1], [2, 3]], 192)), 10)
     with pytest.raises(ValueError, match="validation needs at least one purchase"):
         train(tmp_path, module)
     assert not list(tmp_path.iterdir())
@@ -142,6 +143,8 @@ def test_a_run_whose_folder_was_moved_keeps_its_best_epoch(tmp_path):
     assert read_checkpoint(after / "best.ckpt")["epoch"] == 0
     assert found.best_model_score == expected.best_model_score
     assert found.best_model_path == str(after / "best.ckpt")
+
+
 def test_a_graph_of_another_kind_is_left_alone(tmp_path):
     for max_epochs in (1, 2):
         model = SASRec(192, 8, max_length=10)
