@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from lrdgraph.training.resuming import read_checkpoint
+
 pytestmark = pytest.mark.slow
 SCRIPT = """
 import json, logging, os, sys, torch
@@ -20,12 +22,19 @@ from lrdgraph.models import LRDRec
 from lrdgraph.training import NextItem, fit, make_trainer
 from lrdgraph.testing import tiny_shop
 
+class Told(NextItem):
+    def on_train_epoch_start(self):
+        super().on_train_epoch_start()
+        trained.append(self.current_epoch)
+
+
+trained = []
 folder, devices, epochs, options = sys.argv[1], *map(json.loads, sys.argv[2:])
 torch.set_num_threads(1)
 seed_everything(0)
 shop = tiny_shop(num_users=300)
 graph = LatentRelationGraph(shop, num_latent=3, state_channels=16)
-task = NextItem(LRDRec(graph, 16, max_length=10, dropout=0.2, **options))
+task = Told(LRDRec(graph, 16, max_length=10, dropout=0.2, **options))
 module = SequenceDataModule(shop, 10, batch_size=64 // devices)
 trainer = make_trainer(folder, max_epochs=epochs, progress=False, devices=devices)
 print("PROCESS", trainer.global_rank, os.getpid(), flush=True)
@@ -33,7 +42,7 @@ fit(trainer, task, module)
 found = trainer.test(task, module, verbose=False)[0]
 weights = sum(float(p.detach().double().sum()) for p in task.parameters())
 told = {"figures": found, "weights": weights, "steps": trainer.global_step}
-told["epochs"] = len(task.health["perplexity"])
+told |= {"epochs": len(task.health["perplexity"]), "trained": trained}
 with open(f"{trainer.global_rank}-of-{devices}.json", "w") as file:
     json.dump(told, file)
 trainer.strategy.barrier()  # when the first process ends, it ends the other ones
@@ -85,6 +94,11 @@ def test_a_process_that_dies_ends_all_and_training_goes_on(tmp_path):
     os.kill(second, signal.SIGKILL)
     training.communicate(timeout=120)
     assert training.returncode != 0
-    first, second = results(tmp_path / "train.py", 2, 4)
+    done = read_checkpoint(kept)["epoch"] + 1
+    first, second = results(tmp_path / "train.py", 2, done + 2)
     assert first == second
-    assert first["epochs"] >= 4
+    assert first["trained"] == [done, done + 1]
+    (tmp_path / "whole").mkdir()
+    whole, _ = results(tmp_path / "whole" / "train.py", 2, done + 2)
+    assert whole["trained"] == list(range(done + 2))
+    assert first == whole | {"trained": first["trained"]}
