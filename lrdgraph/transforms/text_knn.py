@@ -75,21 +75,20 @@ class TextKNN(BaseTransform):
                 f"'EmbedText' and 'SetVectors' make them"
             )
         x = check_vectors(items.x, items.id, owner)
-        filled = x.abs().sum(dim=1).nonzero().flatten()
-        source, target, nearness = self._found(x[filled])
+        filled = x.any(dim=1).nonzero().flatten()
+        source, target, nearness = self._found(x, filled)
         pairs = filled[torch.stack([source, target])]
         if self.max_in_degree is not None:
             pairs = pairs[:, largest(pairs[1], nearness, self.max_in_degree)]
         data["item", TEXT_KNN, "item"].edge_index = pairs
         return data
 
-    def _found(self, x: Tensor) -> Tensor:
-        """Each row with its nearest other ones and their nearness, ``[3, E]``."""
-        if self.num_probes is not None and len(x) > 1:
-            every = torch.arange(len(x))
-            return self._approximate(by_parts(partial(_unit, x), every, _ROWS))
-        search = partial(nearest, normalize(x.double(), eps=0.0), self.k)
-        found = self._map(search, _blocks(len(x), _ROWS))
+    def _found(self, x: Tensor, rows: Tensor) -> Tensor:
+        """Each of some rows with its nearest others and their nearness, ``[3, E]``."""
+        if self.num_probes is not None and len(rows) > 1:
+            return self._approximate(by_parts(partial(_unit, x), rows, _ROWS))
+        search = partial(nearest, normalize(x[rows].double(), eps=0.0), self.k)
+        found = self._map(search, _blocks(len(rows), _ROWS))
         return torch.cat([torch.empty(0, 3, dtype=torch.long), *found]).T
 
     def _approximate(self, unit: Tensor) -> Tensor:
