@@ -32,7 +32,7 @@ from lrdgraph.transforms import (
     Trends,
 )
 
-_APPROXIMATE = {"num_probes": 64, "max_in_degree": 200}
+_APPROXIMATE = {"num_probes": 256, "max_in_degree": 200}
 """How neighbours are found among many items."""
 
 
