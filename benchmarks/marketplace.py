@@ -18,7 +18,7 @@ import torch
 from next_item import epochs_in, group
 from pytorch_lightning import seed_everything
 from record import Results, allocator, device, peak_mib
-from scaling import BATCH, LENGTH, NUM_NEGATIVES, NUM_NEIGHBORS, NUM_PROBES, shop
+from scaling import BATCH, LENGTH, NUM_NEGATIVES, NUM_NEIGHBORS, shop
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import Compose
 
@@ -106,7 +106,7 @@ def main() -> None:
     rows = [{"model": name, "seed": 0, "config": config} for name in args.model]
     rows = [row for row in rows if results.lacks(row)]
     if rows:
-        pairs = TextKNN(NUM_NEIGHBORS, NUM_PROBES, max_in_degree=200)
+        pairs = TextKNN(NUM_NEIGHBORS, 256, max_in_degree=200)
         data = Compose([pairs, Transitions()])(shop(args.num_items))
         for row in rows:
             found = run(row["model"], data, config, args)
