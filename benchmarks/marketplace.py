@@ -31,6 +31,7 @@ from lrdgraph.transforms import TextKNN, Transitions
 
 MODELS = ("popularity", "sasrec", "lrdrec")
 COLUMNS = ("HR@10", "NDCG@10", "coverage@10")
+NUM_PROBES = 256
 
 
 def build(name: str, data: HeteroData) -> torch.nn.Module:
@@ -106,7 +107,7 @@ def main() -> None:
     rows = [{"model": name, "seed": 0, "config": config} for name in args.model]
     rows = [row for row in rows if results.lacks(row)]
     if rows:
-        pairs = TextKNN(NUM_NEIGHBORS, 256, max_in_degree=200)
+        pairs = TextKNN(NUM_NEIGHBORS, NUM_PROBES, max_in_degree=200)
         data = Compose([pairs, Transitions()])(shop(args.num_items))
         for row in rows:
             found = run(row["model"], data, config, args)

@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_ITEMS = 1 << 32  # more than there can be
 _ROWS = 256  # that are compared at a time
 _SAMPLE = 39  # rows that k-means needs and looks at for each cell
 _SIZE = 64  # rows of a cell, on average
@@ -95,8 +94,7 @@ def near(cells: Cells, k: int, block: tuple[int, int]) -> Tensor:
         block: The first cell of the block, and the one after its last.
 
     Returns:
-        Others with shape ``[n, k]``, cell after cell: numbers that are larger the
-        nearer one is, and that hold which one it is; -1 is none.
+        As :func:`nearest`, cell after cell, with shape ``[m, 3]``.
     """
     first, last = block
     return torch.cat([_of_cell(cells, k, cell) for cell in range(first, last)])
@@ -113,17 +111,10 @@ def _of_cell(cells: Cells, k: int, cell: int) -> Tensor:
         similarity = cells.unit[rows[0] : rows[-1] + 1] @ others.T
         similarity[rows.unsqueeze(1) == place] = -torch.inf
         value, column = similarity.topk(min(k, len(place)))
-        packed = _nearness(value) * _ITEMS + cells.row[place[column]]
-        found.append(packed.where(value.isfinite(), -1))
-    return F.pad(torch.cat(found), (0, max(0, k - len(place))), value=-1)
-
-
-def others(best: Tensor) -> Tensor:
-    """Lists ``[N, k]`` of :func:`near` in the form of :func:`nearest`, ``[E, 3]``."""
-    row, rank = (best >= 0).nonzero(as_tuple=True)
-    packed = best[row, rank]
-    key, order = (row * _ITEMS + packed % _ITEMS).sort()
-    return torch.stack([key // _ITEMS, key % _ITEMS, packed[order] // _ITEMS], dim=1)
+        row, rank = value.isfinite().nonzero(as_tuple=True)
+        pair = cells.row[rows[row]], cells.row[place[column[row, rank]]]
+        found.append(torch.stack([*pair, _nearness(value[row, rank])], dim=1))
+    return torch.cat(found)
 
 
 def _nearness(similarity: Tensor) -> Tensor:

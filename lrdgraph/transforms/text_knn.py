@@ -11,7 +11,7 @@ from torch_geometric.transforms import BaseTransform
 from tqdm import tqdm
 
 from lrdgraph.ragged import by_parts, largest
-from lrdgraph.search import near, nearest, others, sort_into_cells
+from lrdgraph.search import near, nearest, sort_into_cells
 from lrdgraph.text.vectors import check_vectors
 from lrdgraph.typing import TEXT_KNN
 
@@ -97,9 +97,9 @@ class TextKNN(BaseTransform):
         blocks = _blocks(len(cells.near), _CELLS)
         found = self._map(partial(near, cells, self.k), blocks)
         bar = tqdm(found, "neighbours", len(blocks), leave=None, disable=None)
-        best = torch.empty(len(cells.row), self.k, dtype=torch.long)
-        best[cells.row] = torch.cat(list(bar))
-        return others(best).T
+        pairs = torch.cat(list(bar))
+        order = (pairs[:, 0] * len(cells.row) + pairs[:, 1]).argsort()
+        return pairs[order].T
 
     def _map(
         self, search: Callable[[tuple[int, int]], Tensor], blocks: list[tuple[int, int]]
