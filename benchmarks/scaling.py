@@ -5,17 +5,18 @@
 
 Invented shops of growing catalogues, ten purchases an item, with histories of some 60
 items (five shoppers' laid end to end) and hashed texts. Of each: finding 20 neighbours
-approximately, uniting the pairs, typing all pairs anew (once an epoch), a training step
-of 256 windows of 50 items (median), the states of all items, and with these ranking the
-catalogue for 1000 shoppers and for one. Seconds differ between machines; what they are
+approximately, uniting the pairs, typing all pairs anew (once an epoch; median of five),
+a training step of 256 windows of 50 items (median of eight), the states of all items,
+and with these ranking the catalogue for 1000 shoppers and for one (median of fifty). Seconds differ between machines; what they are
 to the first row, and the exponent fitted to all rows, is what to read.
 """
 
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -54,6 +55,16 @@ def timed(seconds: dict[str, float], phase: str) -> Iterator[None]:
     seconds[phase] = round(time.perf_counter() - start, 4)
 
 
+def median_seconds(runs: Iterable[Callable[[], object]]) -> float:
+    """Median of what some runs take."""
+    taken = []
+    for run in runs:
+        start = time.perf_counter()
+        run()
+        taken.append(time.perf_counter() - start)
+    return round(median(taken), 4)
+
+
 def shop(num_items: int) -> HeteroData:
     """Items with vectors, long histories with a split, and no relations."""
     data = PlantedRelations(num_users=num_items * 4 // 5, num_items=num_items)[0]
@@ -79,8 +90,7 @@ def measure(num_items: int) -> dict:
     model = LRDRec(graph, max_length=LENGTH, num_negatives=NUM_NEGATIVES).train()
     seconds["step"] = train(model, data)
     with torch.no_grad():
-        with timed(seconds, "typing"):
-            model.type_edges()
+        seconds["typing"] = median_seconds([model.type_edges] * 5)
         with timed(seconds, "item states"):
             states = model.eval().item_states()
         rank(model, states, data, seconds)
@@ -122,12 +132,10 @@ def rank(
     rows = max(1, 2**27 // model.num_items)
     with timed(seconds, "ranking 1000"):
         model.recommend_all(histories, states=states, batch_size=rows, progress=False)
-    taken = []
-    for history in list(histories.values())[:50]:
-        start = time.perf_counter()
-        model.recommend(history, 10, states=states)
-        taken.append(time.perf_counter() - start)
-    seconds["ranking one"] = round(median(taken), 4)
+    seconds["ranking one"] = median_seconds(
+        partial(model.recommend, history, 10, states=states)
+        for history in list(histories.values())[:50]
+    )
 
 
 def table(rows: list[dict]) -> str:

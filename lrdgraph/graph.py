@@ -9,17 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import HeteroData
 
-from lrdgraph import arrivals, convert, objectives
+from lrdgraph import arrivals, convert, inference, objectives
 from lrdgraph.candidates import Candidates, unite
 from lrdgraph.facts import KnownFacts
 from lrdgraph.nn.fact_dvae import FactDVAE
-from lrdgraph.nn.precision import in_single_precision
-from lrdgraph.ragged import by_parts, distinct, find, ragged_arange
+from lrdgraph.ragged import find, ragged_arange
 from lrdgraph.text.vector_step import VectorStep
 from lrdgraph.typing import NONE, TRANSITION, TypedEdges
-
-_PAIRS = 1 << 12  # whose hidden layers a processor keeps near, without a gradient
-_ITEMS = 1 << 10  # whose texts are looked at at a time, without a gradient
 
 
 class LatentRelationGraph(nn.Module):
@@ -182,37 +178,6 @@ class LatentRelationGraph(nn.Module):
         x, counts = self.x[item], self.facts.counts[item]
         return torch.cat([x, counts], dim=1) if counts.size(1) else x
 
-    def infer(self, edge_index: Tensor) -> Tensor:
-        """``q(r | i, j)`` of any pairs of items, candidates or not, differentiable.
-
-        Args:
-            edge_index: Source and target of each pair, with shape ``[2, M]``.
-
-        Returns:
-            Probabilities of ``latent_relations``, with shape ``[M, K + 1]``.
-
-        Raises:
-            ValueError: If the graph has no latent relations.
-        """
-        return self._infer(edge_index, self.facts.compare(edge_index))
-
-    def posterior(self, edge_id: Tensor) -> Tensor:
-        """``q(r | i, j)`` of candidate pairs ``edge_id [M]``; see :meth:`infer`."""
-        return self._infer(self.edge_index[:, edge_id], self.facts.shared[edge_id])
-
-    @in_single_precision
-    def _infer(self, edge_index: Tensor, shared: Tensor) -> Tensor:
-        if not self.num_latent:
-            raise ValueError("'num_latent' needs to be positive to infer (got 0)")
-        item, pair = distinct(edge_index, self.num_items)
-        if torch.is_grad_enabled():
-            return self.dvae.posterior(self.dvae.roles(self.read(item)), pair, shared)
-        roles = by_parts(lambda part: self.dvae.roles(self.read(part)), item, _ITEMS)
-        place = torch.arange(len(shared), device=shared.device)
-        return by_parts(
-            lambda p: self.dvae.posterior(roles, pair[:, p], shared[p]), place, _PAIRS
-        )
-
     def latent(self, edge_id: Tensor) -> Tensor:
         """Posterior without *none*, 0 on pairs known from transitions alone."""
         place = self.static[edge_id].nonzero().squeeze(-1)
@@ -268,6 +233,9 @@ class LatentRelationGraph(nn.Module):
         return self._index[item]
 
     # Functions of a graph, as methods: how it learns, grows, and goes out.
+    infer = inference.infer
+    posterior = inference.posterior
+    static_weights = inference.static_weights
     relation_losses = objectives.relation_losses
     with_items = arrivals.with_items
     neighbors = convert.neighbors

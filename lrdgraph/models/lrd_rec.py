@@ -15,7 +15,7 @@ from lrdgraph.models import carry_over, large, recommending, sampled
 from lrdgraph.models.newcomers import Newcomers
 from lrdgraph.models.sampled import Asked, Common, Reach
 from lrdgraph.models.sasrec import SASRec
-from lrdgraph.nn.conv.typed_mean import EDGES, FrozenTypedMean
+from lrdgraph.nn.conv.typed_mean import FrozenTypedMean
 from lrdgraph.nn.evaluation_mode import evaluating
 from lrdgraph.nn.frozen_convs import FrozenConvs
 from lrdgraph.nn.precision import in_single_precision
@@ -30,6 +30,7 @@ from lrdgraph.typing import TRANSITION, Batch, TypedEdges
 
 KEPT = 1 << 26
 """Weights of pairs that are kept while many histories are scored: 256 MiB."""
+EDGES = 1 << 14  # pairs that are weighed at a time where there are very many
 
 
 class LRDRec(SASRec):
@@ -143,10 +144,7 @@ class LRDRec(SASRec):
         interaction could not be taken back where that interaction is predicted.
         """
         static = self.graph.static.nonzero().squeeze(-1)
-        weight = self.graph.observed[static]
-        if self.graph.num_latent:  # all at once, so that each text is looked at once
-            weight = torch.cat([weight, self.graph.posterior(static)[:, 1:]], dim=1)
-        weight *= self.graph.scale[static].unsqueeze(-1)
+        weight = self.graph.static_weights(static)
         edge_index = self.graph.edge_index[:, static]
         return FrozenTypedMean(edge_index, weight, self.num_items)
 

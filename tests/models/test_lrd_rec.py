@@ -130,7 +130,11 @@ def test_a_model_in_training_can_be_copied_and_moved(shop):
     assert wider.item_states().dtype == torch.double
 
 
-def test_types_are_those_of_the_graph_but_for_transitions(shop) -> None:
+@pytest.mark.parametrize("at_once", [3, 1 << 12])  # pairs, of some hundred
+def test_types_are_those_of_the_graph_but_for_transitions(
+    shop, monkeypatch, at_once: int
+) -> None:
+    monkeypatch.setattr("lrdgraph.inference._PAIRS", at_once)
     model = make_model(shop)
     graph, every = model.graph, torch.arange(shop["item"].num_nodes)
     torch.nn.init.normal_(graph.dvae.outcome.weight)

@@ -13,9 +13,6 @@ from torch_geometric.utils import scatter
 
 from lrdgraph.ragged import by_parts, ragged_arange, starts
 
-EDGES = 1 << 14
-"""Edges that are typed at a time where there are very many."""
-
 ITEMS = 1 << 10
 """Items whose means of all relations are computed at a time, without a gradient."""
 
@@ -60,9 +57,10 @@ class FrozenTypedMean:
     Args:
         edge_index: Source and target of each edge, sorted by source, ``[2, E]``; no
             pair twice.
-        edge_weight: Weight of each relation on each edge, with shape ``[E, R]``.
+        edge_weight: Weight of each relation on each edge, with shape ``[E, R]``, in
+            whose place the shares are kept: there may be gigabytes of them.
         num_items: Number of items ``N``.
-        min_share: Shares below are dropped (soft types leave many tiny ones).
+        min_share: Shares up to this are dropped (soft types leave many tiny ones).
 
     Raises:
         ValueError: If edges are not sorted by source.
@@ -77,15 +75,12 @@ class FrozenTypedMean:
     ) -> None:
         if (edge_index[0, 1:] < edge_index[0, :-1]).any():
             raise ValueError("'edge_index' needs to be sorted by source (it is not)")
-        target, weight = edge_index[1], edge_weight.detach()
-        total = scatter(weight, target, dim=0, dim_size=num_items).clamp_(min=1)
-
-        def share(edge: Tensor) -> Tensor:
-            share = weight[edge] / total[target[edge]]
-            return share.where(share >= min_share, 0)
-
-        edge = torch.arange(len(target), device=target.device)
-        self.share = by_parts(share, edge, EDGES)
+        share, target = edge_weight.detach(), edge_index[1]
+        # A relation at a time: its sums stay in the cache, those of all would not.
+        for one in share.unbind(1):
+            total = one.new_zeros(num_items).scatter_add_(0, target, one)
+            one /= total.clamp_(min=1)[target]
+        self.share = torch.threshold_(share, min_share, 0)
         self._edge_index, self._num_items = edge_index, num_items
 
     def __deepcopy__(self, memo: object) -> FrozenTypedMean:
