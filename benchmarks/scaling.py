@@ -7,8 +7,9 @@ Invented shops of growing catalogues, ten purchases an item, with histories of s
 items (five shoppers' laid end to end) and hashed texts. Of each: finding 20 neighbours
 approximately, uniting the pairs, typing all pairs anew (once an epoch; median of five),
 a training step of 256 windows of 50 items (median of eight), the states of all items,
-and with these ranking the catalogue for 1000 shoppers and for one (median of fifty). Seconds differ between machines; what they are
-to the first row, and the exponent fitted to all rows, is what to read.
+and with these ranking the catalogue for 1000 shoppers and for one (median of fifty).
+Seconds differ between machines; what they are to the first row, and the exponent fitted
+to all rows, is what to read.
 """
 
 import argparse
