@@ -53,12 +53,15 @@ OBJECTIVES = {"lrdrec-lrd-objective": "lrd", "lrdrec-facts": "facts"}
 
 
 def recommender(
-    graph: LatentRelationGraph, config: dict, trend: torch.Tensor | None = None
+    graph: LatentRelationGraph,
+    config: dict,
+    trend: torch.Tensor | None = None,
+    kind: type[LRDRec] = LRDRec,
 ) -> LRDRec:
     """The recommender over a graph, as configured."""
     weights = [name for name in config if name.endswith("_weight")]
     options = {name: config[name] for name in ("num_convs", "newness", *weights)}
-    return LRDRec(
+    return kind(
         graph, config["hidden_channels"], trend=trend, **_sequence(config), **options
     )
 

@@ -39,6 +39,7 @@ from lrdgraph.transforms import (
     TextKNN,
     Transitions,
     Trends,
+    Whiten,
 )
 from lrdgraph.typing import TEXT_KNN, TRANSITION
 
@@ -58,6 +59,7 @@ BREADTH = (  # by how often training saw the target; and what is shown
     ("full", "popularity@10"),
 )
 NUM_NEGATIVES = 99  # where the data brings none
+VECTORS = {"normalized": [Normalize()], "whitened": [Whiten(), Normalize()], "raw": []}
 
 
 def read(name: str, root: str | None) -> HeteroData:
@@ -89,7 +91,7 @@ def prepare(data: HeteroData, cache: str, config: dict | None = None) -> HeteroD
     made = DATA | (config or {})
     steps = [
         EmbedText(encoder(made["text_model"], cache)),
-        Normalize(),
+        *VECTORS[made.get("vectors", "normalized")],
         TextKNN(made["num_neighbors"]),
         Transitions(made["window"], made["min_count"]),
         Trends(NUM_PERIODS),

@@ -12,6 +12,8 @@ trial that the JSON already holds is not run again.
 import argparse
 import logging
 import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import optuna
@@ -24,6 +26,7 @@ from optuna.distributions import (
 )
 from pytorch_lightning import seed_everything
 from record import Results, device
+from torch.nn import Module
 from torch_geometric.data import HeteroData
 
 METRIC = "NDCG@10"  # of the full ranking
@@ -51,11 +54,15 @@ def propose(rows: list[dict], first: dict) -> dict:
 
 
 def validate(
-    data: HeteroData, model: str, config: dict, progress: bool, seed: int = 0
+    data: HeteroData,
+    make: Callable[[HeteroData, dict], Module],
+    config: dict,
+    progress: bool,
+    seed: int = 0,
 ) -> dict:
-    """Train, and return the figures of the validation part."""
+    """Train the model of ``make``, and return the figures of the validation part."""
     seed_everything(seed)
-    net = build(model, data, config)
+    net = make(data, config)
     task, module, trainer, seconds = train(net, data, config, progress)
     validation = trainer.validate(task, module, verbose=False)[0]
     return {
@@ -124,7 +131,8 @@ def main() -> None:
                 continue
             trial = propose(done, TUNED[args.dataset])
             config = configure(args.dataset, model, args) | trial
-            found = validate(data, model, config, not args.no_progress)
+            make = partial(build, model)
+            found = validate(data, make, config, not args.no_progress)
             results.add(key | {"trial": trial, "config": config} | found)
 
 
