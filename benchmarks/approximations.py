@@ -4,10 +4,14 @@
         --index-candidates --out benchmarks/results/approximations.json
     python benchmarks/approximations.py --num-probes --index-candidates \
         --out benchmarks/results/approximations.json
+    python benchmarks/approximations.py --dataset office --root DIR --num-probes \
+        --index-candidates --num-negatives 0 16 240 --in-batch 0 0.5 --seeds 0 1 2 \
+        --out benchmarks/results/approximations.json
 
 Of the neighbours by text that an exact search finds, the share that the approximate one
 finds, too; NDCG@10 of the validation part after some epochs, with so many items drawn
-in each step of training (0 compares with all); and of the ten best items for each of a
+in each step of training (0 compares with all), of them such a share from what others of
+the batch bought; and of the ten best items for each of a
 thousand shoppers, by a model trained so long, the share that an index finds. A row of
 the JSON is not run again. The test part is not read.
 """
@@ -17,6 +21,8 @@ import logging
 import tempfile
 import time
 import warnings
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -52,19 +58,24 @@ def recall(data: HeteroData, num_probes: int, exact: Tensor) -> dict[str, float]
     return {"recall": share, "seconds": round(seconds, 2)}
 
 
-def validate(data: HeteroData, num_negatives: int, epochs: int) -> dict[str, float]:
+def validate(data: HeteroData, epochs: int, **choices: float) -> dict[str, float]:
     """Figures of the validation part after training."""
-    trainer, task, module = train(data, num_negatives, epochs)
+    trainer, task, module = train(data, epochs, **choices)
     return trainer.validate(task, module, verbose=False)[0]
 
 
 def train(
-    data: HeteroData, num_negatives: int, epochs: int
+    data: HeteroData,
+    epochs: int,
+    num_negatives: int = 0,
+    in_batch: float = 0.0,
+    seed: int = 0,
 ) -> tuple[Trainer, NextItem, SequenceDataModule]:
-    """A model with the library's defaults and seed 0, trained for some epochs."""
-    seed_everything(0)
+    """A model with the library's defaults, trained for some epochs."""
+    seed_everything(seed)
     graph = LatentRelationGraph(data)
-    task = NextItem(LRDRec(graph, num_negatives=num_negatives or None))
+    model = LRDRec(graph, num_negatives=num_negatives or None, in_batch=in_batch)
+    task = NextItem(model)
     module = SequenceDataModule(data)
     with tempfile.TemporaryDirectory() as folder:
         trainer = make_trainer(folder, max_epochs=epochs, progress=False)
@@ -90,10 +101,12 @@ def table(rows: list[dict]) -> str:
     """What was set, and what came of it."""
     lines = ["| dataset | setting | figure | |", "| --- | --- | --- | --- |"]
     for row in rows:
-        [(name, value)] = row["config"].items()
-        figure = "val/NDCG@10" if name == "num_negatives" else "recall"
+        setting = ", ".join(
+            f"{name} = {value}" for name, value in row["config"].items()
+        )
+        figure = "recall" if "recall" in row["metrics"] else "val/NDCG@10"
         shown = f"{row['metrics'][figure]:.4f}"
-        lines.append(f"| {row['dataset']} | {name} = {value} | {figure} | {shown} |")
+        lines.append(f"| {row['dataset']} | {setting} | {figure} | {shown} |")
     return "\n".join(lines)
 
 
@@ -111,10 +124,20 @@ def parse() -> argparse.Namespace:
         "--index-candidates", nargs="*", type=int, default=[50, 100, 200, 400]
     )
     parser.add_argument("--num-negatives", nargs="*", type=int, default=[0, 960, 240])
+    parser.add_argument("--in-batch", nargs="*", type=float, default=[0.0])
+    parser.add_argument("--seeds", nargs="*", type=int, default=[0])
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--cache", default="data/vectors", help="folder of vectors")
     parser.add_argument("--out", type=Path, help="JSON to write (and to resume from)")
     return parser.parse_args()
+
+
+def trainings(args: argparse.Namespace) -> Iterator[dict[str, float]]:
+    """What to train with, without what is 0."""
+    for seed, number, share in product(args.seeds, args.num_negatives, args.in_batch):
+        if number or not share:
+            more = {"in_batch": share, "seed": seed}
+            yield {"num_negatives": number} | {k: v for k, v in more.items() if v}
 
 
 def main() -> None:
@@ -125,21 +148,20 @@ def main() -> None:
     results = Results(args.out, table)
     data = load(args.dataset, args.root, args.cache)
     exact = neighbours(data, None) if args.num_probes else None
-    model = train(data, 0, args.epochs)[1].model if args.index_candidates else None
+    model = train(data, args.epochs)[1].model if args.index_candidates else None
     asked = [{"num_probes": n} for n in args.num_probes]
     asked += [{"index_candidates": n} for n in args.index_candidates]
-    asked += [{"num_negatives": n} for n in args.num_negatives]
+    asked += trainings(args)
     for config in asked:
         row = {"dataset": args.dataset, "split_hash": data.split_hash, "config": config}
         if not results.lacks(row):
             continue
-        [(name, number)] = config.items()
-        if name == "num_probes":
-            found = recall(data, number, exact)
-        elif name == "index_candidates":
-            found = ranked(model, data, number)
+        if "num_probes" in config:
+            found = recall(data, config["num_probes"], exact)
+        elif "index_candidates" in config:
+            found = ranked(model, data, config["index_candidates"])
         else:
-            found = validate(data, number, args.epochs)
+            found = validate(data, args.epochs, **config)
         results.add(row | {"metrics": found})
 
 

@@ -32,7 +32,6 @@ from lrdgraph.models.sampled import (
     Asked,
     Common,
     Reach,
-    draw_common,
     sampled_cross_entropy,
 )
 from lrdgraph.nn.cross_entropy import NO_SHARE, score_log_sum_exp
@@ -72,7 +71,7 @@ def next_item_loss(
         ``[n, C]``; and the pairs in their places.
     """
     asked = Asked(*model.training_rows(batch), model.num_items)
-    common = draw_common(model.num_items, model.num_negatives or 0, asked.target.device)
+    common = model.draw_common(asked.target)
     reach = model.reach(asked, common)
     near = asked.history[:, :0] if reach is None else reach.near(model.num_items)
     index = [asked.history, asked.target, common.item, near]
@@ -86,9 +85,10 @@ def next_item_loss(
     own, of_near = model.with_messages(own, of_near, asked, reach)
     of_near = of_near.masked_fill(_seen(asked, near), NO_SHARE)
     no_candidates = _no_candidates(asked, common, reach)
-    of_common = score_log_sum_exp(user, states[place[2]], bias[place[2]], no_candidates)
+    offset = bias[place[2]] - common.rate.log()
+    of_common = score_log_sum_exp(user, states[place[2]], offset, no_candidates)
     rate = torch.ones_like(own) if reach is None else reach.rate[asked.rows.batch]
-    loss = sampled_cross_entropy(own, of_common, of_near, common.rate, rate)
+    loss = sampled_cross_entropy(own, of_common, of_near, rate)
     found = pairs and pairs._replace(edge_index=place[4], negatives=place[5])
     return loss / max(len(rate), 1), states, found
 

@@ -19,12 +19,7 @@ from lrdgraph.nn.conv.typed_mean import FrozenTypedMean
 from lrdgraph.nn.evaluation_mode import evaluating
 from lrdgraph.nn.frozen_convs import FrozenConvs
 from lrdgraph.nn.precision import in_single_precision
-from lrdgraph.nn.scoring import (
-    Messages,
-    Paths,
-    RelationalScorer,
-    own_transitions,
-)
+from lrdgraph.nn.scoring import Messages, Paths, RelationalScorer, own_transitions
 from lrdgraph.ragged import by_parts, distinct
 from lrdgraph.typing import TRANSITION, Batch, TypedEdges
 
@@ -67,6 +62,7 @@ class LRDRec(SASRec):
             items can arrive later; see :class:`~lrdgraph.models.newcomers.Newcomers`.
         num_negatives: Number of items that stand for a large catalogue in each step of
             training; see :class:`SASRec`.
+        in_batch: Share of them that others of the batch bought next; see there.
         trend: What :class:`~lrdgraph.transforms.Trends` found, with shape
             ``[N, T, F]``; None leaves time out.
 
@@ -95,6 +91,7 @@ class LRDRec(SASRec):
         information_weight: float = 0.0,
         newness: float = 0.1,
         num_negatives: int | None = None,
+        in_batch: float = 0.0,
         trend: Tensor | None = None,
     ) -> None:
         super().__init__(
@@ -107,6 +104,7 @@ class LRDRec(SASRec):
             x=graph.x,
             trend=trend,
             num_negatives=num_negatives,
+            in_batch=in_batch,
         )
         self.graph = graph
         _check_channels(graph, hidden_channels)
@@ -124,6 +122,7 @@ class LRDRec(SASRec):
             "information_weight": information_weight,
             "newness": newness,
             "num_negatives": num_negatives,
+            "in_batch": in_batch,
         }
         self.relation_weight = relation_weight
         self.presence_weight = presence_weight

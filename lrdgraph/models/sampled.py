@@ -26,25 +26,44 @@ class Asked(NamedTuple):
 class Common(NamedTuple):
     """Items that all histories of a batch are compared with.
 
-    ``item [S]``, each drawn with probability ``rate``, and the ``column [N]`` of an
-    item among them, -1 for the others.
+    ``item [S]``, each drawn with its probability ``rate [S]``, and the ``column [N]``
+    of an item among them, -1 for the others.
     """
 
     item: Tensor
-    rate: float
+    rate: Tensor
     column: Tensor
 
 
-def draw_common(num_items: int, num_negatives: int, device: torch.device) -> Common:
-    """Draw items uniformly; all of them if that is no fewer than there are."""
+def draw_common(
+    num_items: int, num_negatives: int, target: Tensor, in_batch: float = 0.0
+) -> Common:
+    """Draw items: from the batch's ``target [P]`` in part, and otherwise uniformly.
+
+    All items if ``num_negatives`` is no fewer than there are. ``in_batch`` is the share
+    that comes from the targets, popular ones more often, as they are more often there.
+    """
     if num_negatives >= num_items:
-        item, rate = torch.arange(num_items, device=device), 1.0
+        item = torch.arange(num_items, device=target.device)
+        rate = torch.ones_like(item, dtype=torch.float)
     else:
-        item = torch.randint(num_items, (num_negatives,), device=device).unique()
-        rate = 1 - (1 - 1 / num_items) ** num_negatives
-    column = torch.full((num_items,), -1, device=device)
-    column[item] = torch.arange(item.numel(), device=device)
+        bought = int(in_batch * num_negatives) if target.numel() else 0
+        size = num_items, num_negatives - bought
+        evenly = torch.randint(size[0], size[1:], device=target.device)
+        place = torch.randint(max(len(target), 1), (bought,), device=target.device)
+        item = torch.cat([evenly, target[place]]).unique()
+        missed = (1 - 1 / num_items) ** len(evenly)
+        rate = (1 - missed * (1 - _share(target, item)) ** bought).float()
+    column = torch.full((num_items,), -1, device=target.device)
+    column[item] = torch.arange(item.numel(), device=target.device)
     return Common(item, rate, column)
+
+
+def _share(target: Tensor, item: Tensor) -> Tensor:
+    """What share of the targets ``[P]`` each item ``[S]`` is, in double precision."""
+    known, count = target.unique(return_counts=True)
+    count = torch.cat([count, count.new_zeros(1)])  # -1: not among them
+    return count[find(known, item)].double() / max(len(target), 1)
 
 
 class Reach(NamedTuple):
@@ -206,7 +225,7 @@ def won(step: Steps, reach: Reach, asked: Asked) -> tuple[Paths, Tensor]:
 
 
 def sampled_cross_entropy(
-    own: Tensor, common: Tensor, near: Tensor, rate: float, near_rate: Tensor
+    own: Tensor, common: Tensor, near: Tensor, near_rate: Tensor
 ) -> Tensor:
     r"""Sum over rows of an estimate of :math:`-\log\text{softmax}` of their own score.
 
@@ -219,14 +238,13 @@ def sampled_cross_entropy(
     Args:
         own: Score of the item that is to win each row, with shape ``[P]``.
         common: Log-sum-exp of the scores of the common items that are candidates of a
-            row and not next to its history, ``[P]``.
+            row and not next to its history, each less the logarithm of the probability
+            with which it was drawn, ``[P]``.
         near: Scores of items next to each row's history, minus infinity where one is
             no candidate, ``[P, M]``.
-        rate: Probability of a common item to be drawn.
-        near_rate: That of the items next to each row's history, ``[P]``.
+        near_rate: Probability of the items next to each row's history, ``[P]``.
     """
-    rate_of_common = torch.tensor(rate, device=own.device).log()
-    both = torch.stack([own, common - rate_of_common], dim=1)
+    both = torch.stack([own, common], dim=1)
     logits = torch.cat([both, near - near_rate.log().unsqueeze(1)], dim=1)
     first = torch.zeros(len(own), dtype=torch.long, device=own.device)
     return F.cross_entropy(logits, first, reduction="sum")

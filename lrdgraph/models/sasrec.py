@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lrdgraph.models import large
-from lrdgraph.models.sampled import Asked, Common, Reach
+from lrdgraph.models.sampled import Asked, Common, Reach, draw_common
 from lrdgraph.nn.cross_entropy import NO_SHARE, catalogue_cross_entropy
 from lrdgraph.nn.dropout import Dropout
 from lrdgraph.nn.encoder import make_encoder
@@ -52,9 +52,13 @@ class SASRec(nn.Module):
         num_negatives: Number of items, drawn anew in each step of training, that stand
             for the catalogue in the softmax, so that a step costs what they and the
             batch need (see :mod:`lrdgraph.models.large`); None compares with all items.
+        in_batch: Share of them that are drawn from what others of the batch bought
+            next, in ``[0, 1)``; the rest is drawn uniformly. Helps where they are a
+            very small part of the catalogue.
 
     Raises:
-        ValueError: If ``num_negatives`` is below 1, or given beside ``trend``.
+        ValueError: If ``num_negatives`` is below 1, or given beside ``trend``; if
+            ``in_batch`` is not in ``[0, 1)``, or given without ``num_negatives``.
     """
 
     x: Tensor | None
@@ -71,11 +75,12 @@ class SASRec(nn.Module):
         x: Tensor | None = None,
         trend: Tensor | None = None,
         num_negatives: int | None = None,
+        in_batch: float = 0.0,
     ) -> None:
         super().__init__()
-        _check_negatives(num_negatives, trend)
+        _check_negatives(num_negatives, trend, in_batch)
         self.num_items, self.max_length = num_items, max_length
-        self.num_negatives = num_negatives
+        self.num_negatives, self.in_batch = num_negatives, in_batch
         self.num_periods = 0 if trend is None else trend.size(1)
         self.id = nn.Embedding(num_items, hidden_channels, sparse=bool(num_negatives))
         nn.init.normal_(self.id.weight, std=0.1)
@@ -200,6 +205,11 @@ class SASRec(nn.Module):
             return {"next_item": large.next_item_loss(self, batch)[0]}
         return {"next_item": self._next_item_loss(self.item_states(), batch)}
 
+    def draw_common(self, target: Tensor) -> Common:
+        """Items that the rows of a batch, which go on with ``target``, compete with."""
+        number = self.num_negatives or 0
+        return draw_common(self.num_items, number, target, self.in_batch)
+
     def reach(self, asked: Asked, common: Common) -> Reach | None:
         """Items next to histories, to be compared with in training: none here."""
         return None
@@ -241,8 +251,16 @@ def _shown(states: Tensor, history: Tensor) -> tuple[Tensor, Tensor]:
     return F.embedding(history.clamp(max=len(states) - 1), states), filled
 
 
-def _check_negatives(num_negatives: int | None, trend: Tensor | None) -> None:
+def _check_negatives(
+    num_negatives: int | None, trend: Tensor | None, in_batch: float
+) -> None:
+    if not 0 <= in_batch < 1:
+        raise ValueError(f"'in_batch' needs to be in [0, 1) (got {in_batch})")
     if num_negatives is None:
+        if in_batch:
+            raise ValueError(
+                f"'in_batch' is a share of 'num_negatives' (got {in_batch} of None)"
+            )
         return
     if num_negatives < 1:
         raise ValueError(

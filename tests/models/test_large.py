@@ -87,9 +87,10 @@ def test_so_it_is_without_a_graph(data):
         assert torch.allclose(got[name], gradient, atol=1e-5), name
 
 
-def test_what_is_drawn_sums_to_the_catalogue_on_average(data, monkeypatch):
+@pytest.mark.parametrize("in_batch", [0.0, 0.4])
+def test_what_is_drawn_sums_to_the_catalogue_on_average(data, monkeypatch, in_batch):
     monkeypatch.setattr(large, "NEAR", 2)
-    model = lrdrec(data, 8, num_convs=0, newness=0.0)
+    model = lrdrec(data, 8, num_convs=0, newness=0.0, in_batch=in_batch)
     whole = lrdrec(data, None, num_convs=0, newness=0.0)
     one = {name: value[:1, :] for name, value in batch(data).items()}
 
@@ -111,20 +112,41 @@ def test_what_is_drawn_sums_to_the_catalogue_on_average(data, monkeypatch):
 def test_what_is_drawn_weighs_as_much_as_what_it_was_drawn_from() -> None:
     own, of_common = torch.tensor([1.0, -0.5]), torch.tensor([0.5, 2.0])
     near, of_near = torch.tensor([[0.3, -1.0], [0.0, 1.0]]), torch.tensor([0.5, 0.1])
-    loss = sampled.sampled_cross_entropy(own, of_common, near, 0.25, of_near)
-    others = of_common.exp() / 0.25 + near.exp().sum(1) / of_near
+    loss = sampled.sampled_cross_entropy(own, of_common, near, of_near)
+    others = of_common.exp() + near.exp().sum(1) / of_near
     expected = (1 + others / own.exp()).log().sum()
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
-@pytest.mark.parametrize("num_negatives", [4, 20, NUM_ITEMS])
-def test_an_item_is_drawn_as_often_as_its_rate_says(num_negatives) -> None:
-    drawn = [
-        sampled.draw_common(NUM_ITEMS, num_negatives, torch.device("cpu"))
-        for _ in range(1000)
-    ]
-    often = torch.stack([common.column >= 0 for common in drawn]).float().mean()
-    assert often.item() == pytest.approx(drawn[0].rate, abs=0.005)
+@pytest.mark.parametrize("in_batch", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("num_negatives", [1, 4, 20, NUM_ITEMS])
+def test_an_item_is_drawn_as_often_as_its_rate_says(num_negatives, in_batch) -> None:
+    target = torch.tensor([3, 3, 3, 7, 3, 0])
+    often, rate = torch.zeros(NUM_ITEMS), torch.zeros(NUM_ITEMS)
+    for _ in range(2000):
+        drawn = sampled.draw_common(NUM_ITEMS, num_negatives, target, in_batch)
+        often[drawn.item] += 1 / 2000
+        rate[drawn.item] = drawn.rate
+    assert torch.allclose(often, rate, atol=0.05)
+    if num_negatives == 20 and in_batch:
+        assert rate[3] > rate[7] > rate[1]  # what more of the batch bought is likelier
+
+
+def test_nothing_is_drawn_from_a_batch_without_targets() -> None:
+    drawn = sampled.draw_common(NUM_ITEMS, 4, torch.tensor([], dtype=torch.long), 0.5)
+    assert 1 <= len(drawn.item) <= 4
+    assert drawn.rate.eq(drawn.rate[0]).all()
+
+
+@pytest.mark.parametrize("in_batch", [-0.1, 1.0])
+def test_a_share_that_is_none_is_refused(data, in_batch):
+    with pytest.raises(ValueError, match=r"'in_batch' needs to be in \[0, 1\) \(got"):
+        lrdrec(data, 4, in_batch=in_batch)
+
+
+def test_a_share_needs_a_number(data):
+    with pytest.raises(ValueError, match="'in_batch' is a share of 'num_negatives'"):
+        lrdrec(data, None, in_batch=0.5)
 
 
 def test_a_step_touches_few_rows(data, monkeypatch):

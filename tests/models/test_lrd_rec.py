@@ -173,7 +173,7 @@ def test_arguments_are_what_the_model_was_made_with(shop) -> None:
     given |= {"encoder": "gru4rec", "dropout": 0.1, "newness": 0.3}
     names = ("relation", "presence", "confidence", "spread", "information")
     given |= {f"{name}_weight": 2.0 + place for place, name in enumerate(names)}
-    given["num_negatives"] = 7
+    given |= {"num_negatives": 7, "in_batch": 0.25}
     assert LRDRec(graph, **given).arguments == given
 
 
