@@ -5,15 +5,15 @@
     python benchmarks/approximations.py --num-probes --index-candidates \
         --out benchmarks/results/approximations.json
     python benchmarks/approximations.py --dataset office --root DIR --num-probes \
-        --index-candidates --num-negatives 0 16 240 --in-batch 0 0.5 --seeds 0 1 2 \
+        --index-candidates --num-negatives 16 240 --in-batch 0 0.5 --seeds 0 1 2 \
         --out benchmarks/results/approximations.json
 
 Of the neighbours by text that an exact search finds, the share that the approximate one
 finds, too; NDCG@10 of the validation part after some epochs, with so many items drawn
 in each step of training (0 compares with all), of them such a share from what others of
-the batch bought; and of the ten best items for each of a
-thousand shoppers, by a model trained so long, the share that an index finds. A row of
-the JSON is not run again. The test part is not read.
+the batch bought; and of the ten best items for each of a thousand shoppers, by a model
+trained so long, the share that an index finds. A row of the JSON is not run again. The
+test part is not read.
 """
 
 import argparse

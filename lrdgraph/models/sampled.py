@@ -43,27 +43,31 @@ def draw_common(
     All items if ``num_negatives`` is no fewer than there are. ``in_batch`` is the share
     that comes from the targets, popular ones more often, as they are more often there.
     """
+    device = target.device
     if num_negatives >= num_items:
-        item = torch.arange(num_items, device=target.device)
-        rate = torch.ones_like(item, dtype=torch.float)
+        item = torch.arange(num_items, device=device)
+        missed = torch.zeros_like(item, dtype=torch.double)
     else:
         bought = int(in_batch * num_negatives) if target.numel() else 0
-        size = num_items, num_negatives - bought
-        evenly = torch.randint(size[0], size[1:], device=target.device)
-        place = torch.randint(max(len(target), 1), (bought,), device=target.device)
-        item = torch.cat([evenly, target[place]]).unique()
-        missed = (1 - 1 / num_items) ** len(evenly)
-        rate = (1 - missed * (1 - _share(target, item)) ** bought).float()
-    column = torch.full((num_items,), -1, device=target.device)
-    column[item] = torch.arange(item.numel(), device=target.device)
-    return Common(item, rate, column)
+        evenly = num_negatives - bought  # one at least, or some could not be drawn
+        item = torch.randint(num_items, (evenly,), device=device)
+        if bought:
+            place = torch.randint(len(target), (bought,), device=device)
+            item = torch.cat([item, target[place]])
+        item = item.unique()
+        missed = torch.full_like(item, 1 - 1 / num_items, dtype=torch.double) ** evenly
+        if bought:
+            missed *= (1 - _share(target, item)) ** bought
+    column = torch.full((num_items,), -1, device=device)
+    column[item] = torch.arange(item.numel(), device=device)
+    return Common(item, (1 - missed).float(), column)
 
 
 def _share(target: Tensor, item: Tensor) -> Tensor:
     """What share of the targets ``[P]`` each item ``[S]`` is, in double precision."""
     known, count = target.unique(return_counts=True)
     count = torch.cat([count, count.new_zeros(1)])  # -1: not among them
-    return count[find(known, item)].double() / max(len(target), 1)
+    return count[find(known, item)].double() / len(target)
 
 
 class Reach(NamedTuple):

@@ -128,6 +128,7 @@ def test_an_item_is_drawn_as_often_as_its_rate_says(num_negatives, in_batch) -> 
         often[drawn.item] += 1 / 2000
         rate[drawn.item] = drawn.rate
     assert torch.allclose(often, rate, atol=0.05)
+    assert often.mean().item() == pytest.approx(rate.mean().item(), abs=0.005)
     if num_negatives == 20 and in_batch:
         assert rate[3] > rate[7] > rate[1]  # what more of the batch bought is likelier
 
