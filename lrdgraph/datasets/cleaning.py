@@ -188,6 +188,8 @@ def as_seconds(column: pd.Series, table: str) -> NDArray[np.float64]:
 def _since_epoch(column: pd.Series) -> "pd.Series[float]":
     """Seconds up to dates, NaN for what is none."""
     moment = pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")
+    if isinstance(moment.dtype, pd.ArrowDtype):  # has no float of so many ticks
+        moment = moment.astype("datetime64[us, UTC]")
     return (moment - pd.Timestamp(0, tz="UTC").as_unit("s")).dt.total_seconds()
 
 

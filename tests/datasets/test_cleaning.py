@@ -99,6 +99,16 @@ def test_the_time_that_is_odd_is_named(values, message):
         times(*values)
 
 
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("zone", ["", ", UTC"])
+def test_timestamps_of_arrow(unit, zone):
+    column = pd.Series(STAMPS).astype(f"timestamp[{unit}{zone}][pyarrow]")
+    bought = BOUGHT.assign(time=column)
+    assert from_tables(bought, PENS)[INTERACTS].time.tolist() == times(*STAMPS)
+    with pytest.raises(ValueError, match=rf"{ISO} \(got .* in row 1\)"):
+        from_tables(bought.assign(time=column.where([True, False])), PENS)
+
+
 NO_MOMENTS = {
     "durations": pd.Series(pd.to_timedelta([5, 6], unit="s")),
     "whole seconds": pd.Series(np.array([5, 6], dtype="timedelta64[s]")),
