@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from models import TUNED, configure, recommender
 from next_item import load, run, without_observed
-from record import Results, identify, mean_and_spread
+from record import METRIC, Results, identify, mean_and_spread
 from scipy.stats import ttest_rel
 from torch import Tensor
 from torch_geometric.data import HeteroData
@@ -31,8 +31,6 @@ from lrdgraph.discovery import discover
 from lrdgraph.models import LRDRec
 from lrdgraph.recovery import kmeans_labels
 from lrdgraph.typing import TEXT_KNN
-
-METRIC = "NDCG@10"
 
 Build = Callable[[HeteroData, dict], torch.nn.Module]
 

@@ -15,12 +15,12 @@ from functools import cache, partial
 from ablation import compare, parse
 from models import DATA, build, configure, recommender
 from next_item import load, without_observed
-from record import Results, identify
+from record import METRIC, Results, identify
 from torch import Tensor
 from torch.nn import Module
 from torch.nn import functional as F
 from torch_geometric.data import HeteroData
-from tune import METRIC, validate
+from tune import validate
 
 from lrdgraph import LatentRelationGraph
 from lrdgraph.models import LRDRec

@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 
 import torch
-from next_item import epochs_in, group
+from next_item import group
 from pytorch_lightning import seed_everything
-from record import Results, allocator, device, peak_mib
+from record import Results, allocator, device, epochs_in, peak_mib
 from scaling import BATCH, LENGTH, NUM_NEGATIVES, NUM_NEIGHBORS, shop
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import Compose

@@ -4,8 +4,9 @@
         --model lrdrec sasrec popularity --setting observed --seeds 0 1 2 \
         --out benchmarks/results/office.json
 
-Rows that the JSON already holds with the same configuration are not run again, so an
-interrupted benchmark resumes.
+With ``--tuned``, a JSON that tune.py wrote with the same options, each model has what
+its best trial had. Rows that the JSON already holds with the same configuration are not
+run again, so an interrupted benchmark resumes.
 """
 
 import argparse
@@ -17,10 +18,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import record
 import torch
 from models import DATA, MODELS, NUM_PERIODS, TUNED, build, configure
 from pytorch_lightning import Trainer, seed_everything
-from record import Results, device, identify, mean_and_spread, peak_mib
+from record import Results, best, device, identify, mean_and_spread, peak_mib, trials
 from torch import Tensor
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import Compose
@@ -31,7 +33,6 @@ from lrdgraph.health import health
 from lrdgraph.models import Popularity
 from lrdgraph.text import TextEncoder, VectorCache, packaged_model
 from lrdgraph.training import NextItem, fit, make_trainer
-from lrdgraph.training.resuming import read_checkpoint
 from lrdgraph.transforms import (
     EmbedText,
     LeaveOneOut,
@@ -59,6 +60,7 @@ BREADTH = (  # by how often training saw the target; and what is shown
     ("full", "popularity@10"),
 )
 NUM_NEGATIVES = 99  # where the data brings none
+SETTINGS = ("observed", "no-observed")  # with or without relations from metadata
 VECTORS = {"normalized": [Normalize()], "whitened": [Whiten(), Normalize()], "raw": []}
 
 
@@ -226,17 +228,14 @@ def _cell(rows: list[dict], protocol: str, metric: str) -> str:
     return mean_and_spread(values, digits)
 
 
-def parse() -> argparse.Namespace:
-    """Command line."""
+def parser_of(description: str | None) -> argparse.ArgumentParser:
+    """Options of everything that trains models of the next item."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--dataset", choices=TUNED, default="planted")
     parser.add_argument("--root", help="folder with the raw files")
     parser.add_argument("--model", nargs="+", choices=MODELS, default=["lrdrec"])
-    settings = ("observed", "no-observed")  # with or without relations from metadata
-    parser.add_argument("--setting", nargs="+", choices=settings, default=["observed"])
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--num-latent", type=int, default=8)
     parser.add_argument("--num-convs", type=int, default=1)
     parser.add_argument("--max-length", type=int, default=20)
@@ -247,19 +246,33 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--cache", default="data/vectors", help="folder of vectors")
     parser.add_argument("--out", type=Path, help="JSON to write (and to resume from)")
     parser.add_argument("--no-progress", action="store_true")
+    return parser
+
+
+def parse() -> argparse.Namespace:
+    """Command line."""
+    parser = parser_of(__doc__)
+    parser.add_argument("--setting", nargs="+", choices=SETTINGS, default=["observed"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--tuned", type=Path, help="JSON of tune.py, to take its best")
     return parser.parse_args()
-
-
-def epochs_in(folder: Path) -> int:
-    """How many epochs its checkpoints have, those before an interruption, too."""
-    last = folder / "last.ckpt"
-    return read_checkpoint(last)["epoch"] + 1 if last.exists() else 0
 
 
 def given(model: str, args: argparse.Namespace) -> dict:
     """Hyper-parameters of the command line, in place of what validation chose."""
     names = ["batch_size", *["relation_weight"] * model.startswith("lrdrec")]
     return {name: vars(args)[name] for name in names if vars(args)[name] is not None}
+
+
+def tuned(path: Path, model: str, setting: str, config: dict) -> dict:
+    """The configuration, with what the best trial of tune.py had."""
+    if model.startswith("popularity"):
+        return config
+    asked = {"model": model, "setting": setting}
+    found = trials(record.read(path), asked, config)
+    if not found:
+        raise SystemExit(f"'--tuned' needs trials of {asked} and {config} (got {path})")
+    return config | best(found)["trial"]
 
 
 def main() -> None:
@@ -275,6 +288,8 @@ def main() -> None:
             chance = not model.startswith("popularity")
             for seed in args.seeds if chance else args.seeds[:1]:
                 config = configure(args.dataset, model, args) | given(model, args)
+                if args.tuned:
+                    config = tuned(args.tuned, model, setting, config)
                 row = identify(args.dataset, full, model, setting, seed, config)
                 if results.lacks(row):
                     make, progress = partial(build, model), not args.no_progress

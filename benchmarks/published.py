@@ -23,9 +23,9 @@ from pathlib import Path
 
 import torch.nn.functional as F
 from models import TEXT_MODEL
-from next_item import draw_negatives, encoder, epochs_in, group, read, table
+from next_item import draw_negatives, encoder, group, read, table
 from pytorch_lightning import seed_everything
-from record import Results, device, identify, peak_mib
+from record import Results, device, epochs_in, identify, peak_mib
 from torch_geometric.data import HeteroData
 
 from lrdgraph import LatentRelationGraph

@@ -16,7 +16,9 @@ from torch_geometric.data import HeteroData
 
 import lrdgraph
 from lrdgraph.files import atomic_write
+from lrdgraph.training.resuming import read_checkpoint
 
+METRIC = "NDCG@10"  # of the full ranking, by which the validation part chooses
 ALLOCATOR = ("LD_PRELOAD", "MALLOC_CONF", "GLIBC_TUNABLES")
 
 
@@ -75,6 +77,26 @@ def write(path: Path, rows: list[dict]) -> None:
     )
     with atomic_write(path) as file:
         file.write(f"{text}\n".encode())
+
+
+def best(rows: Sequence[dict]) -> dict:
+    """The row that the validation part prefers."""
+    return max(rows, key=lambda row: row["validation"]["full"][METRIC])
+
+
+def trials(rows: Sequence[dict], asked: dict, config: dict) -> list[dict]:
+    """Those with this configuration, but for what they try."""
+    return [
+        row
+        for row in rows
+        if asked.items() <= row.items() and row["config"] == config | row["trial"]
+    ]
+
+
+def epochs_in(folder: Path) -> int:
+    """How many epochs its checkpoints have, those before an interruption, too."""
+    last = folder / "last.ckpt"
+    return read_checkpoint(last)["epoch"] + 1 if last.exists() else 0
 
 
 def mean_and_spread(values: Sequence[float], digits: int = 4) -> str:

@@ -6,7 +6,7 @@
 
 The first trial is what the Transformer has on the data set; Optuna draws the next ones,
 the first ten at random and the same for every model. The test part is never read. A
-trial that the JSON already holds is not run again.
+trial that the JSON already holds with the same configuration is not run again.
 """
 
 import argparse
@@ -14,22 +14,28 @@ import logging
 import warnings
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import optuna
-from models import MODELS, TUNED, build, configure
-from next_item import group, load, train, without_observed
+from models import TUNED, build, configure
+from next_item import (
+    SETTINGS,
+    given,
+    group,
+    load,
+    parser_of,
+    train,
+    without_observed,
+)
 from optuna.distributions import (
     CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
 )
 from pytorch_lightning import seed_everything
-from record import Results, device
+from record import METRIC, Results, best, device, trials
 from torch.nn import Module
 from torch_geometric.data import HeteroData
 
-METRIC = "NDCG@10"  # of the full ranking
 SPACE = {
     "lr": FloatDistribution(5e-4, 5e-3, log=True),
     "dropout": CategoricalDistribution([0.2, 0.3, 0.4, 0.5, 0.6]),
@@ -80,31 +86,19 @@ def table(rows: list[dict]) -> str:
     groups: dict[tuple[str, str], list[dict]] = {}
     for row in rows:
         groups.setdefault((row["model"], row["setting"]), []).append(row)
-    for (model, setting), trials in groups.items():
-        best = max(trials, key=lambda row: row["validation"]["full"][METRIC])
-        value = best["validation"]["full"][METRIC]
-        cells = [model, setting, str(len(trials)), str(best["trial"]), f"{value:.4f}"]
+    for (model, setting), members in groups.items():
+        chosen = best(members)
+        value = f"{chosen['validation']['full'][METRIC]:.4f}"
+        cells = [model, setting, str(len(members)), str(chosen["trial"]), value]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def parse() -> argparse.Namespace:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--dataset", choices=TUNED, default="planted")
-    parser.add_argument("--root", help="folder with the raw files")
-    parser.add_argument("--model", nargs="+", choices=MODELS, default=["sasrec"])
-    settings = ("observed", "no-observed")  # with or without relations from metadata
-    parser.add_argument("--setting", choices=settings, default="no-observed")
+    parser = parser_of(__doc__)
+    parser.add_argument("--setting", choices=SETTINGS, default="no-observed")
     parser.add_argument("--trials", type=int, default=4)
-    parser.add_argument("--max-epochs", type=int, default=100)
-    parser.add_argument("--patience", type=int, default=5)
-    parser.add_argument("--cache", default="data/vectors", help="folder of vectors")
-    parser.add_argument("--out", type=Path, help="JSON to write (and to resume from)")
-    parser.add_argument("--no-progress", action="store_true")
-    parser.set_defaults(num_latent=8, num_convs=1, max_length=20)
     return parser.parse_args()
 
 
@@ -126,11 +120,12 @@ def main() -> None:
                 "model": model,
                 "setting": args.setting,
             }
-            done = [row for row in results.rows if key.items() <= row.items()]
+            config = configure(args.dataset, model, args) | given(model, args)
+            done = trials(results.rows, key, config)
             if len(done) > number:
                 continue
             trial = propose(done, TUNED[args.dataset])
-            config = configure(args.dataset, model, args) | trial
+            config |= trial
             make = partial(build, model)
             found = validate(data, make, config, not args.no_progress)
             results.add(key | {"trial": trial, "config": config} | found)
