@@ -47,6 +47,9 @@ MODELS = (
     *BASELINES,
     *(f"{name}-text" for name in BASELINES),
     *(f"lrdrec-{name}" for name in BASELINES),
+    "hstu-text-timed",
+    "lrdrec-hstu-timed",
+    "lrdrec-no-latent-hstu-timed",
 )
 
 OBJECTIVES = {"lrdrec-lrd-objective": "lrd", "lrdrec-facts": "facts"}
