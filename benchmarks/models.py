@@ -1,6 +1,7 @@
 """The models that the benchmarks compare, by name, and their hyper-parameters."""
 
 import argparse
+from pathlib import Path
 
 import torch
 from torch_geometric.data import HeteroData
@@ -120,3 +121,30 @@ def configure(dataset: str, model: str, args: argparse.Namespace) -> dict:
         config |= {"confidence_weight": 0.0, "spread_weight": 0.0, "newness": 0.1}
         config["num_pairs"] = LRDRec.num_pairs
     return config
+
+
+def given(model: str, args: argparse.Namespace) -> dict:
+    """Hyper-parameters of the command line, in place of what validation chose."""
+    names = ["batch_size", *["relation_weight"] * model.startswith("lrdrec")]
+    return {name: vars(args)[name] for name in names if vars(args)[name] is not None}
+
+
+def parser_of(description: str | None) -> argparse.ArgumentParser:
+    """Options of everything that trains models of the next item."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--dataset", choices=TUNED, default="planted")
+    parser.add_argument("--root", help="folder with the raw files")
+    parser.add_argument("--model", nargs="+", choices=MODELS, default=["lrdrec"])
+    parser.add_argument("--num-latent", type=int, default=8)
+    parser.add_argument("--num-convs", type=int, default=1)
+    parser.add_argument("--max-length", type=int, default=20)
+    parser.add_argument("--batch-size", type=int, help="windows, if not as tuned")
+    parser.add_argument("--relation-weight", type=float, help="if not as tuned")
+    parser.add_argument("--max-epochs", type=int, default=100)
+    parser.add_argument("--patience", type=int, default=5)
+    parser.add_argument("--cache", default="data/vectors", help="folder of vectors")
+    parser.add_argument("--out", type=Path, help="JSON to write (and to resume from)")
+    parser.add_argument("--no-progress", action="store_true")
+    return parser

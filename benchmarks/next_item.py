@@ -20,7 +20,7 @@ from pathlib import Path
 
 import record
 import torch
-from models import DATA, MODELS, NUM_PERIODS, TUNED, build, configure
+from models import DATA, NUM_PERIODS, TUNED, build, configure, given, parser_of
 from pytorch_lightning import Trainer, seed_everything
 from record import Results, best, device, identify, mean_and_spread, peak_mib, trials
 from torch import Tensor
@@ -228,27 +228,6 @@ def _cell(rows: list[dict], protocol: str, metric: str) -> str:
     return mean_and_spread(values, digits)
 
 
-def parser_of(description: str | None) -> argparse.ArgumentParser:
-    """Options of everything that trains models of the next item."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--dataset", choices=TUNED, default="planted")
-    parser.add_argument("--root", help="folder with the raw files")
-    parser.add_argument("--model", nargs="+", choices=MODELS, default=["lrdrec"])
-    parser.add_argument("--num-latent", type=int, default=8)
-    parser.add_argument("--num-convs", type=int, default=1)
-    parser.add_argument("--max-length", type=int, default=20)
-    parser.add_argument("--batch-size", type=int, help="windows, if not as tuned")
-    parser.add_argument("--relation-weight", type=float, help="if not as tuned")
-    parser.add_argument("--max-epochs", type=int, default=100)
-    parser.add_argument("--patience", type=int, default=5)
-    parser.add_argument("--cache", default="data/vectors", help="folder of vectors")
-    parser.add_argument("--out", type=Path, help="JSON to write (and to resume from)")
-    parser.add_argument("--no-progress", action="store_true")
-    return parser
-
-
 def parse() -> argparse.Namespace:
     """Command line."""
     parser = parser_of(__doc__)
@@ -256,12 +235,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--tuned", type=Path, help="JSON of tune.py, to take its best")
     return parser.parse_args()
-
-
-def given(model: str, args: argparse.Namespace) -> dict:
-    """Hyper-parameters of the command line, in place of what validation chose."""
-    names = ["batch_size", *["relation_weight"] * model.startswith("lrdrec")]
-    return {name: vars(args)[name] for name in names if vars(args)[name] is not None}
 
 
 def tuned(path: Path, model: str, setting: str, config: dict) -> dict:

@@ -16,16 +16,8 @@ from collections.abc import Callable
 from functools import partial
 
 import optuna
-from models import TUNED, build, configure
-from next_item import (
-    SETTINGS,
-    given,
-    group,
-    load,
-    parser_of,
-    train,
-    without_observed,
-)
+from models import TUNED, build, configure, given, parser_of
+from next_item import SETTINGS, group, load, train, without_observed
 from optuna.distributions import (
     CategoricalDistribution,
     FloatDistribution,

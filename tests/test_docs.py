@@ -198,20 +198,19 @@ def commands() -> list[tuple[str, str]]:
 
 
 def flags(script: Path) -> set[str]:
-    """What a script's parser accepts, which may be that of a script beside it."""
+    """What a script's parser accepts, which may be begun in a script beside it."""
     nodes = [*ast.walk(ast.parse(script.read_text()))]
     calls = [n for n in nodes if isinstance(n, ast.Call)]
     added = [c for c in calls if getattr(c.func, "attr", "") == "add_argument"]
-    if not added:
-        lent = [n for n in nodes if isinstance(n, ast.ImportFrom) and n.module]
-        beside = {script.with_name(f"{n.module}.py") for n in lent if parses(n)}
-        return set().union(*map(flags, beside))
-    return {a.value for c in added for a in c.args if isinstance(a, ast.Constant)}
+    lent = [n for n in nodes if isinstance(n, ast.ImportFrom) and n.module]
+    beside = {script.with_name(f"{n.module}.py") for n in lent if parses(n)}
+    own = {a.value for c in added for a in c.args if isinstance(a, ast.Constant)}
+    return own.union(*map(flags, beside))
 
 
 def parses(lent: ast.ImportFrom) -> bool:
     """Whether a parser is what is imported."""
-    return "parse" in [name.name for name in lent.names]
+    return not {"parse", "parser_of"}.isdisjoint(name.name for name in lent.names)
 
 
 @pytest.mark.parametrize(("page", "command"), commands())
