@@ -237,15 +237,15 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def tuned(path: Path, model: str, setting: str, config: dict) -> dict:
-    """The configuration, with what the best trial of tune.py had."""
-    if model.startswith("popularity"):
-        return config
-    asked = {"model": model, "setting": setting}
-    found = trials(record.read(path), asked, config)
+def tuned(path: Path, row: dict) -> dict:
+    """The configuration of a row, with what the best trial of tune.py had."""
+    if row["model"].startswith("popularity"):
+        return row["config"]
+    asked = {k: row[k] for k in ("dataset", "split_hash", "model", "setting")}
+    found = trials(record.read(path), asked, row["config"])
     if not found:
-        raise SystemExit(f"'--tuned' needs trials of {asked} and {config} (got {path})")
-    return config | best(found)["trial"]
+        raise SystemExit(f"'--tuned' needs trials of {row} (got {path})")
+    return row["config"] | best(found)["trial"]
 
 
 def main() -> None:
@@ -261,9 +261,9 @@ def main() -> None:
             chance = not model.startswith("popularity")
             for seed in args.seeds if chance else args.seeds[:1]:
                 config = configure(args.dataset, model, args) | given(model, args)
-                if args.tuned:
-                    config = tuned(args.tuned, model, setting, config)
                 row = identify(args.dataset, full, model, setting, seed, config)
+                if args.tuned:
+                    row["config"] = config = tuned(args.tuned, row)
                 if results.lacks(row):
                     make, progress = partial(build, model), not args.no_progress
                     results.add(row | run(data, make, seed, config, progress))
