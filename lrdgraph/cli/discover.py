@@ -12,7 +12,7 @@ import torch
 from torch_geometric.data import HeteroData
 
 from lrdgraph.cli.checks import check_folder, check_only
-from lrdgraph.cli.options import settle_discovery
+from lrdgraph.cli.options import settle
 from lrdgraph.cli.settings import Settings
 from lrdgraph.cli.shop import make_encoder, prepare, read_shop
 from lrdgraph.cli.telling import on_terminal, print_table, say
@@ -29,7 +29,7 @@ def run(args: Namespace) -> None:
     Raises:
         ValueError: If nothing is to be discovered, or cannot be written.
     """
-    settle_discovery(args)
+    settle(args)
     if not args.num_latent:
         raise ValueError("--num-latent needs to be positive in 'discover' (got 0)")
     check_folder(args.out)

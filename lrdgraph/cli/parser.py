@@ -123,6 +123,7 @@ def _train(parser: ArgumentParser) -> None:
             default=default,
             help=f"{told} (default: %(default)s)",
         )
+    options.add_model(parser)
     options.add_discovery(parser)
     options.add_encoder(parser)
 

@@ -13,7 +13,7 @@ from torch_geometric.data import HeteroData
 from lrdgraph.cli.checks import CHECKPOINTS, check_model_folder, check_purchases
 from lrdgraph.cli.discover import discovered
 from lrdgraph.cli.evaluate import measure
-from lrdgraph.cli.options import settle_discovery
+from lrdgraph.cli.options import settle
 from lrdgraph.cli.settings import Settings, open_model
 from lrdgraph.cli.shop import make_encoder, prepare, read_shop, tell_shop
 from lrdgraph.cli.telling import print_metrics, print_table, say
@@ -32,7 +32,7 @@ def run(args: Namespace) -> None:
     Raises:
         ValueError: If options do not go together, or if nobody bought enough.
     """
-    settle_discovery(args, args.continue_from)
+    settle(args, args.continue_from)
     check_model_folder(args.out, args.overwrite)
     earlier, known = None, Settings()
     if args.continue_from:
@@ -101,8 +101,14 @@ def _begin(args: Namespace, data: HeteroData) -> LRDRec:
         graph = LatentRelationGraph(data, args.num_latent, objective=args.objective)
     else:
         graph = discovered(data, args)
-    negatives = _NEGATIVES if args.large else None
-    return LRDRec(graph, num_negatives=negatives, trend=data["item"].get("trend"))
+    return LRDRec(
+        graph,
+        max_length=args.max_length,
+        encoder=args.sequence_encoder,
+        relation_weight=args.relation_weight,
+        num_negatives=_NEGATIVES if args.large else None,
+        trend=data["item"].get("trend"),
+    )
 
 
 def _go_on(args: Namespace, earlier: LRDRec, data: HeteroData) -> LRDRec:

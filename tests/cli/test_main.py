@@ -94,6 +94,10 @@ def test_formats_are_those_of_the_library():
         (["export", "m", "f.nt", "--min-prob", "2"], "from 0 to 1 (got '2')"),
         (["export", "m", "f.nt", "--min-prob", "nan"], "from 0 to 1 (got 'nan')"),
         (["discover", "--num-latent", "-1"], "an integer from 0 (got '-1')"),
+        (["train", "--max-length", "0"], "a positive integer (got '0')"),
+        (["train", "--sequence-encoder", "tisasrec"], "'tisasrec'"),
+        (["train", "--relation-weight", "inf"], "a number from 0 (got 'inf')"),
+        (["train", "--relation-weight", "-1"], "a number from 0 (got '-1')"),
         (["discover", "--format", "dot"], "'dot'"),
     ],
 )

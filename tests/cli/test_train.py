@@ -1,7 +1,6 @@
-"""Training from files: kept, resumed, continued."""
+"""Training from files: kept, and resumed."""
 
 import json
-import re
 import signal
 from argparse import Namespace
 
@@ -9,10 +8,12 @@ import pandas as pd
 import pytest
 from safetensors.torch import load_file
 
+from lrdgraph.cli import options
 from lrdgraph.cli.fitting import ToldNextItem
 from lrdgraph.cli.settings import Settings, read_settings
 from lrdgraph.cli.shop import make_encoder
 from lrdgraph.models import LRDRec
+from lrdgraph.nn.encoder import ENCODERS, HSTU
 
 METRICS = ["HR@5", "NDCG@5", "HR@10", "NDCG@10", "MRR"]
 SHOWN = ["coverage@10", "popularity@10"]
@@ -107,71 +108,6 @@ def test_training_that_is_over_is_told_of_once(
     assert err.count("holds a run that is over") == 1
 
 
-def test_goes_on_with_a_model_on_newer_tables(model, folder, quickly, tmp_path, run):
-    purchases = pd.read_csv(folder / "purchases.csv")
-    items = pd.read_csv(folder / "items.csv")
-    late = (
-        purchases.groupby("user_id").tail(1).assign(item_id="NEW", time=2_000_000_000)
-    )
-    new = {"item_id": "NEW", "title": "Brand new thing", "category": "New"}
-    pd.concat([purchases, late]).to_csv(tmp_path / "purchases.csv", index=False)
-    pd.concat([items, pd.DataFrame([new])]).to_csv(tmp_path / "items.csv", index=False)
-    code, out, _ = run(
-        *("train", "--continue-from", model, "--out", tmp_path / "newer"),
-        *("--interactions", tmp_path / "purchases.csv"),
-        *("--items", tmp_path / "items.csv", "--epochs", "1"),
-        *("--vectors", folder / "vectors"),
-    )
-    assert code == 0
-    old, newer = (LRDRec.from_pretrained(m) for m in (model, tmp_path / "newer"))
-    assert set(newer.graph.ids) == {*old.graph.ids, "NEW"}
-    assert newer.graph.relation_names == old.graph.relation_names
-    assert newer.graph.encoder == old.graph.encoder
-    assert read_settings(tmp_path / "newer").encoder == "hash"
-    assert "latent_3" in out
-
-
-@pytest.mark.parametrize(
-    "given", ["--trends", "--num-latent 8", "--objective marginal", "--steps 2000"]
-)
-def test_what_would_change_relations_is_refused_to_go_on_with(
-    given, model, tables, tmp_path, run
-):
-    argv = ["train", *tables, "--continue-from", model, "--out", tmp_path / "m"]
-    code, _, err = run(*argv, *given.split())
-    assert code == 2
-    assert re.search(rf"{given.split()[0]} needs? a new model: --continue-from", err)
-    assert not (tmp_path / "m").exists()
-
-
-def test_goes_on_with_a_sample_of_the_items(
-    model, folder, tables, tmp_path, run, monkeypatch
-):
-    monkeypatch.setattr("lrdgraph.cli.train._NEGATIVES", 64)
-    code, *_ = run(
-        *("train", *tables, "--continue-from", model, "--out", tmp_path / "m"),
-        *("--large", "--epochs", "1", "--vectors", folder / "vectors"),
-    )
-    assert code == 0
-    assert LRDRec.from_pretrained(tmp_path / "m").num_negatives == 64
-
-
-def test_another_text_model_is_refused_to_go_on_with(
-    model, tables, tmp_path, run, monkeypatch
-):
-    from lrdgraph.testing import HashTextEncoder
-
-    monkeypatch.setattr(
-        "lrdgraph.cli.shop.TextEncoder", lambda *_, **__: HashTextEncoder(16)
-    )
-    code, _, err = run(
-        *("train", *tables, "--continue-from", model, "--out", tmp_path / "m"),
-        *("--vectors", tmp_path / "vectors"),
-    )
-    assert code == 2
-    assert "needs vectors of the encoder 'HashTextEncoder(32)'" in err
-
-
 def test_trends_are_known_and_evaluated(tables, quickly, tmp_path, run):
     out = tmp_path / "m"
     train = ["train", *tables, "--out", out, "--epochs", "1", "--trends", *quickly]
@@ -179,6 +115,29 @@ def test_trends_are_known_and_evaluated(tables, quickly, tmp_path, run):
     assert LRDRec.from_pretrained(out).trend is not None
     _, printed, _ = run("evaluate", out, *tables[:2], "--json")
     assert json.loads(printed) == pytest.approx(read_settings(out).metrics, abs=1e-6)
+
+
+def test_model_is_as_long_and_reads_as_asked(tables, quickly, tmp_path, run):
+    asked = ["--max-length", "7", "--sequence-encoder", "hstu"]
+    asked += ["--relation-weight", "0.03"]
+    train = ["train", *tables, "--out", tmp_path / "m", "--epochs", "1", *quickly]
+    assert run(*train, *asked).code == 0
+    model = LRDRec.from_pretrained(tmp_path / "m")
+    assert (model.max_length, model.relation_weight) == (7, 0.03)
+    assert isinstance(model.encoder, HSTU)
+    code, out, _ = run("evaluate", tmp_path / "m", *tables[:2], "--json")
+    assert code == 0
+    metrics = read_settings(tmp_path / "m").metrics
+    assert json.loads(out) == pytest.approx(metrics, abs=1e-6)
+    going_on = ["--continue-from", tmp_path / "m", "--epochs", "1", *quickly[2:4]]
+    assert run("train", *tables, "--out", tmp_path / "n", *going_on).code == 0
+    later = LRDRec.from_pretrained(tmp_path / "n")
+    assert later.arguments == model.arguments
+    assert isinstance(later.encoder, HSTU)
+
+
+def test_every_encoder_of_histories_is_there_but_the_one_that_asks_for_times():
+    assert {*options.ENCODERS, "tisasrec"} == set(ENCODERS)
 
 
 def test_too_few_interactions_are_told(tmp_path, folder, quickly, run):
