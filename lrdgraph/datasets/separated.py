@@ -11,6 +11,7 @@ import pandas as pd
 from lrdgraph.datasets.reading import open_text
 
 _SEPARATOR = re.compile(r"[,;\t|]")
+COMMA, SEMICOLON = ",", ";"
 _MISSING = ["", "NA", "N/A", "NaN", "nan", "None", "null", "NULL"]
 
 
@@ -28,7 +29,8 @@ def read_separated(
 
     Args:
         path: The file, with the names of its columns in the first line.
-        separator: What stands between two fields.
+        separator: What stands between two fields. A comma may be a semicolon, as
+            where commas are for decimals, if none is in the first line.
         text_columns: Columns in which nothing is missing: an id may be ``'NA'``.
         dtype: What columns hold, of all or by name; None finds out.
 
@@ -36,6 +38,8 @@ def read_separated(
         ValueError: If the file cannot be read, or if a row has more fields than the
             header.
     """
+    if separator == COMMA:
+        separator = _comma_or_semicolon(path)
     columns = _read_header(path, separator)
     with open_text(path) as file:
         table = pd.read_csv(
@@ -47,6 +51,12 @@ def read_separated(
         )
     _warn_of_taken_in(table, path, separator)
     return table
+
+
+def _comma_or_semicolon(path: Path) -> str:
+    with open_text(path) as file:
+        names = pd.read_csv(file, sep=COMMA, nrows=0, index_col=False).columns
+    return SEMICOLON if len(names) == 1 and SEMICOLON in names[0] else COMMA
 
 
 def _read_header(path: Path, separator: str) -> pd.Index:

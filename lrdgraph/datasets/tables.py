@@ -36,12 +36,13 @@ def from_tables(
 ) -> HeteroData:
     """Makes the library's data out of tables, each a data frame or a file.
 
-    A file is read by its name: ``.csv`` (commas), ``.tsv`` (tabs), ``.jsonl`` or
-    ``.json`` (an object a line) and ``.parquet``; all but the last may be zipped
-    (``.gz``). Ids are taken as they are written (``007`` is not ``7``). A file that
-    unpacks to more than 100 times its size (and 16 MiB), or that has a line of more
-    than 16 MiB, is refused before it fills the memory. There is a warning where a field
-    seems to hold rows, as it does after a quote that is not closed.
+    A file is read by its name: ``.csv`` (commas, or semicolons where the first line has
+    no comma), ``.tsv`` (tabs), ``.jsonl`` or ``.json`` (an object a line) and
+    ``.parquet``; all but the last may be zipped (``.gz``). Ids are taken as they are
+    written (``007`` is not ``7``). A file that unpacks to more than 100 times its size
+    (and 16 MiB), or that has a line of more than 16 MiB, is refused before it fills the
+    memory. There is a warning where a field seems to hold rows, as it does after a
+    quote that is not closed.
 
     .. code-block:: python
 

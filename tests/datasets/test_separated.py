@@ -95,7 +95,22 @@ def test_texts_of_several_lines(content, rows, tmp_path):
         assert len(read_table(path, "items", ("item_id",), numbers)) == rows
 
 
-@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_commas_may_be_semicolons(tmp_path):
+    path = tmp_path / "items.csv"
+    path.write_text('item_id;title\n1;"pen; blue, 2,5 mm"\n2;ink, red\n')
+    table = read_table(path, "items", ("item_id",))
+    assert table.to_dict("list") == {
+        "item_id": ["1", "2"],
+        "title": ["pen; blue, 2,5 mm", "ink, red"],
+    }
+    path.write_text("item_id,a;b\n1,2;3\n")  # a comma is one
+    assert [*read_table(path, "items", ())] == ["item_id", "a;b"]
+    path.write_text("a;b\n1;2;3\n")
+    with pytest.raises(ValueError, match="header has 2 fields, but its first row 3"):
+        read_table(path, "items", ())
+
+
+@pytest.mark.parametrize("separator", ["\t", "|"])
 def test_another_separator_is_named(tmp_path, separator):
     path = tmp_path / "table.csv"
     path.write_text(separator.join("ab") + "\n" + separator.join("12"))
