@@ -32,6 +32,7 @@ class Results:
 
     def __init__(self, path: Path | None, table: Callable[[list[dict]], str]) -> None:
         self.path, self.table, self.rows = path, table, read(path)
+        versions()  # of now: code may have changed before the first row is there
 
     def lacks(self, wanted: dict) -> bool:
         """Whether no row says this."""

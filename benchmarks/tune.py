@@ -75,10 +75,12 @@ def table(rows: list[dict]) -> str:
     """The best trial of each model, and what it was the best of."""
     lines = ["| model | setting | trials | best trial | validation " + METRIC + " |"]
     lines.append("| --- | --- | --- | --- | --- |")
-    groups: dict[tuple[str, str], list[dict]] = {}
+    groups: dict[tuple[str, ...], list[dict]] = {}
     for row in rows:
-        groups.setdefault((row["model"], row["setting"]), []).append(row)
-    for (model, setting), members in groups.items():
+        fixed = {k: v for k, v in row["config"].items() if k not in row["trial"]}
+        key = row["model"], row["setting"], row["dataset"], str(fixed)
+        groups.setdefault(key, []).append(row)
+    for (model, setting, *_), members in groups.items():
         chosen = best(members)
         value = f"{chosen['validation']['full'][METRIC]:.4f}"
         cells = [model, setting, str(len(members)), str(chosen["trial"]), value]

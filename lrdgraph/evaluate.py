@@ -70,10 +70,15 @@ def evaluate(
             scores.
 
     Raises:
-        ValueError: If there are no questions, if a score is NaN, if scores are of more
-            items than the questions, or for what
-            :func:`~lrdgraph.models.agreement.check_histories` raises.
+        ValueError: If there are no questions, if a score is NaN, if ``count`` or scores
+            are of more or fewer items than the questions, if ``batch_size`` is not
+            positive, or for what :func:`~lrdgraph.models.agreement.check_histories`
+            raises.
     """
+    if batch_size < 1:
+        raise ValueError(
+            f"'batch_size' needs to be a positive integer (got {batch_size})"
+        )
     if not len(questions):
         raise ValueError(
             "'questions' needs purchases to foretell (got none): users with three or "
@@ -82,6 +87,11 @@ def evaluate(
     check_histories(model, questions.histories)
     if count is None:
         count = questions.histories.training_count()
+    if count.shape != (num_items := questions.histories.num_items,):
+        raise ValueError(
+            f"'count' needs the shape [{num_items}], a number for each item (got "
+            f"{[*count.shape]})"
+        )
     with torch.no_grad(), _as_after_training(model):
         states = model.item_states()
         rankings = _Rankings(count.to(states.device))

@@ -99,6 +99,15 @@ def test_what_is_rare_is_said_by_the_count(data, questions):
     assert "head/HR@5" not in cold
 
 
+def test_wrong_arguments_are_named(data, questions):
+    model = Popularity(data["item"]["count"])
+    with pytest.raises(ValueError, match=r"'batch_size' needs .* \(got 0\)"):
+        evaluate(model, questions, batch_size=0)
+    message = rf"'count' needs the shape \[{ITEMS}\], .* \(got \[{ITEMS - 1}\]\)"
+    with pytest.raises(ValueError, match=message):
+        evaluate(model, questions, torch.ones(ITEMS - 1))
+
+
 def test_nothing_to_foretell(data):
     shop = LeaveOneOut()(make_shop([[0], [1]], num_items=2))
     questions = Questions(Histories.from_data(shop), TEST, L)

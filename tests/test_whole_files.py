@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from lrdgraph import files
+from lrdgraph import LatentRelationGraph, files
 from lrdgraph.files import atomic_write
+from lrdgraph.models import LRDRec
+from lrdgraph.testing import make_shop
+from lrdgraph.transforms import TextKNN
 
 
 def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
@@ -18,6 +21,23 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
         assert not path.exists()
     assert path.read_bytes() == b"all of it"
     assert [*tmp_path.iterdir()] == [path]
+
+
+def test_a_model_is_on_the_disk_before_it_replaces_another(tmp_path, monkeypatch):
+    """``safetensors`` writes a file of its own, which nobody would have synced."""
+    synced = set()
+    sync = os.fsync
+
+    def note(handle: int) -> None:
+        synced.add(os.fstat(handle).st_ino)
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", note)
+    graph = LatentRelationGraph(TextKNN(2)(make_shop([[0, 1, 2]], 5)), 1, 8)
+    LRDRec(graph, 8).save_pretrained(tmp_path)
+    kept = [*tmp_path.iterdir()]
+    assert len(kept) == 4
+    assert {path.stat().st_ino for path in kept} <= synced
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:

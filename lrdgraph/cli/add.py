@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lrdgraph.cli.checks import check_model_folder
+from lrdgraph.cli.checks import check_model_folder, check_server
 from lrdgraph.cli.settings import Settings, open_model
 from lrdgraph.cli.shop import make_encoder
 from lrdgraph.cli.telling import say
@@ -24,6 +24,7 @@ def run(args: Namespace) -> None:
     """
     check_model_folder(args.out, args.overwrite)
     model, remembered = open_model(args.model)
+    check_server(args.model, remembered, args)
     settings = remembered.given(args)
     table = _read(args.items, settings)
     new = table[~table["item"].isin(model.graph.ids)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Collection
 from pathlib import Path
 
 from torch_geometric.data import HeteroData
 
 from lrdgraph.candidates import relation_pairs
+from lrdgraph.cli.settings import Settings
 from lrdgraph.data import Histories, Questions
 from lrdgraph.files import is_writable
 from lrdgraph.pretrained.folder import CONFIG
@@ -34,8 +36,6 @@ def check_folder(path: str | Path) -> None:
 def check_model_folder(path: str | Path, overwrite: bool) -> None:
     """See to it that a model can be written, and that none is lost by that.
 
-    A run that was interrupted may be gone on with.
-
     Args:
         path: The folder.
         overwrite: Whether a model that is there may be replaced.
@@ -44,11 +44,32 @@ def check_model_folder(path: str | Path, overwrite: bool) -> None:
         ValueError: As :func:`check_folder`, or if there is a model that is to stay.
     """
     check_folder(path)
-    under_way = (Path(path) / CHECKPOINTS).exists()
-    if (Path(path) / CONFIG).exists() and not (overwrite or under_way):
+    if (Path(path) / CONFIG).exists() and not overwrite:
         raise ValueError(
             f"'{path}' holds a model already: give another folder to --out, or "
             "--overwrite to replace it"
+        )
+
+
+def check_server(name: str, remembered: Settings, args: Namespace) -> None:
+    """See to it that texts go to no server that only a model out of the hub names.
+
+    It would be sent the user's key, too.
+
+    Args:
+        name: The model, as it was asked for.
+        remembered: What is remembered of it.
+        args: What was given on the command line.
+
+    Raises:
+        ValueError: If they would.
+    """
+    of_others = bool(remembered.endpoint) and not Path(name).is_dir()
+    if of_others and remembered.endpoint != args.endpoint:
+        raise ValueError(
+            f"'{name}' comes from the hub and has its vectors from a server, which "
+            "would be sent your texts and key: if you trust it, give --endpoint "
+            f"{remembered.endpoint}"
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -14,11 +13,11 @@ from typing import Any
 
 from lrdgraph.cli.letters import printable_lines
 from lrdgraph.cli.parser import make_parser
+from lrdgraph.memory import lacks_memory
 
 _FAILED, _INTERRUPTED = 2, 130
 _EXPECTED = (ValueError, KeyError, OSError, ImportError)
 _LARGE = "the page 'How large can I go?' tells what to turn on at which size"
-_NO_MEMORY = re.compile("(?i)((can't|cannot) allocate|not enough|out of) memory")
 _OTHERS = r"pytorch_lightning|transformers|torch\."  # whose warnings help nobody here
 
 
@@ -58,22 +57,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _is_expected(error: Exception) -> bool:
-    if isinstance(error, _EXPECTED) or _lacks_memory(error):
+    if isinstance(error, _EXPECTED) or lacks_memory(error):
         return True
     from lrdgraph.text import EndpointError
 
     return isinstance(error, EndpointError)
 
 
-def _lacks_memory(error: Exception) -> bool:
-    """Whether memory ran out; PyTorch says so in errors of its own."""
-    told = isinstance(error, RuntimeError) and _NO_MEMORY.search(str(error))
-    return bool(told) or isinstance(error, MemoryError)
-
-
 def _message(error: Exception) -> str:
     """What is said; a KeyError alone would put it into quotes."""
-    if _lacks_memory(error):
+    if lacks_memory(error):
         return f"memory ran out; {_LARGE} ({str(error) or type(error).__name__})"
     return str(error.args[0] if isinstance(error, KeyError) and error.args else error)
 

@@ -10,7 +10,12 @@ from pathlib import Path
 import torch
 from torch_geometric.data import HeteroData
 
-from lrdgraph.cli.checks import CHECKPOINTS, check_model_folder, check_purchases
+from lrdgraph.cli.checks import (
+    CHECKPOINTS,
+    check_model_folder,
+    check_purchases,
+    check_server,
+)
 from lrdgraph.cli.discover import discovered
 from lrdgraph.cli.evaluate import measure
 from lrdgraph.cli.options import settle
@@ -33,10 +38,12 @@ def run(args: Namespace) -> None:
         ValueError: If options do not go together, or if nobody bought enough.
     """
     settle(args, args.continue_from)
-    check_model_folder(args.out, args.overwrite)
+    under_way = (Path(args.out) / CHECKPOINTS).exists()
+    check_model_folder(args.out, args.overwrite or under_way)
     earlier, known = None, Settings()
     if args.continue_from:
         earlier, known = open_model(args.continue_from)
+        check_server(args.continue_from, known, args)
     _check_trends(args, earlier)
     _settle_epochs(args)
     settings = known.given(args)

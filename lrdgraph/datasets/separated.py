@@ -54,9 +54,12 @@ def read_separated(
 
 
 def _comma_or_semicolon(path: Path) -> str:
-    with open_text(path) as file:
-        names = pd.read_csv(file, sep=COMMA, nrows=0, index_col=False).columns
-    return SEMICOLON if len(names) == 1 and SEMICOLON in names[0] else COMMA
+    num_fields = {}
+    for separator in (COMMA, SEMICOLON):
+        with open_text(path) as file:
+            header = pd.read_csv(file, sep=separator, nrows=0, index_col=False)
+        num_fields[separator] = len(header.columns)
+    return SEMICOLON if num_fields[COMMA] == 1 < num_fields[SEMICOLON] else COMMA
 
 
 def _read_header(path: Path, separator: str) -> pd.Index:

@@ -8,7 +8,7 @@ import pandas as pd
 from torch_geometric.data import HeteroData
 
 from lrdgraph.datasets.assemble import assemble
-from lrdgraph.datasets.cleaning import join_text, refuse_taken
+from lrdgraph.datasets.cleaning import as_ids, join_text, refuse_taken
 from lrdgraph.datasets.reading import check_text, most_unpacked, read_lines
 from lrdgraph.datasets.separated import read_separated
 from lrdgraph.typing import TEXT_KNN
@@ -109,8 +109,9 @@ def from_tables(
 def _read_relations(relations: Table) -> pd.DataFrame:
     """Known relations, none of which is found anew in the texts."""
     table = read_table(relations, "relations", ("head", "relation", "tail"))
-    if "relation" in table.columns:
-        refuse_taken(set(table["relation"].astype(str)), (TEXT_KNN,))
+    if "relation" in table.columns and len(table):
+        names = as_ids(table["relation"], "relations").categories
+        refuse_taken(set(names), (TEXT_KNN,))
     return table
 
 

@@ -68,8 +68,11 @@ def save(model: LRDRec, folder: str | Path, card: str) -> None:
             save_file(tensors, weights.name, {"format": "pt"})
         except SafetensorError as error:
             raise OSError(f"'{folder / WEIGHTS}' cannot be written: {error}") from error
-        # safetensors may put a file of its own in the place, for the owner alone.
+        # safetensors may put a file of its own in the place, for the owner alone, which
+        # is to be on the disk before it replaces an earlier one.
         os.chmod(weights.name, os.fstat(weights.fileno()).st_mode)
+        with open(weights.name, "rb+") as file:
+            os.fsync(file.fileno())
         items.to_parquet(vocabulary, index=False)
         vocabulary.flush()
         readme.write(card.encode())

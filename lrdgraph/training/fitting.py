@@ -20,7 +20,6 @@ from lrdgraph.training.resuming import (
     constants,
     describe_run,
     earlier_run,
-    has_stopped,
     is_over,
     read_checkpoint,
 )
@@ -112,8 +111,9 @@ def fit(trainer: Trainer, task: NextItem, datamodule: SequenceDataModule) -> Non
     Raises:
         ValueError: If the folder holds another run: of another model, of the same
             model with other arguments, on other data or batches, of another precision
-            or ``monitor``; if its checkpoints are damaged; if nothing is validated; if
-            the trainer is not from :func:`make_trainer`; or for what
+            or ``monitor``; if that run has more epochs than ``max_epochs``; if its
+            checkpoints are damaged; if nothing is validated; if the trainer is not from
+            :func:`make_trainer`; or for what
             :func:`~lrdgraph.models.agreement.check_histories` raises.
     """
     stopping, kept = trainer.early_stopping_callback, trainer.checkpoint_callback
@@ -127,15 +127,14 @@ def fit(trainer: Trainer, task: NextItem, datamodule: SequenceDataModule) -> Non
     task.run = describe_run(trainer, task, datamodule)
     there = earlier_run(folder, task.run)
     task.train()  # a kept model comes in evaluation mode, which Lightning would keep
-    if there is not None and is_over(trainer, there):
+    if there is None:
+        _train(trainer, task, datamodule)
+    elif is_over(trainer, there, folder):
         warnings.warn(
             f"'{folder}' holds a run that is over: its weights are taken, and nothing "
             "is trained",
             stacklevel=2,
         )
-    if there is None:
-        _train(trainer, task, datamodule)
-    elif has_stopped(trainer, there):
         task.on_load_checkpoint(there)
     else:
         del there  # some systems do not replace a file that is mapped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch import Tensor
 from lrdgraph.data.datamodule import SequenceDataModule
 from lrdgraph.files import save_tensors
 from lrdgraph.graph import LatentRelationGraph
+from lrdgraph.memory import lacks_memory
 from lrdgraph.training.averaging import WeightAverage
 
 
@@ -113,7 +115,27 @@ def earlier_run(folder: Path, run: dict[str, str]) -> dict[str, Any] | None:
     return checkpoint
 
 
-def has_stopped(trainer: Trainer, checkpoint: dict[str, Any]) -> bool:
+def is_over(trainer: Trainer, checkpoint: dict[str, Any], folder: Path) -> bool:
+    """Whether the trainer has nothing to add to the run in a folder.
+
+    Args:
+        trainer: The trainer.
+        checkpoint: The last one of the run.
+        folder: Where it is.
+
+    Raises:
+        ValueError: If the run has more epochs than the trainer is to have.
+    """
+    most, there = trainer.max_epochs, checkpoint["epoch"] + 1
+    if most is not None and 0 <= most < there:
+        raise ValueError(
+            f"'{folder}' holds a run of {there} epochs, more than are asked for (got "
+            f"{most}): ask for {there} or more, or remove the folder to train anew"
+        )
+    return most == there or _has_stopped(trainer, checkpoint)
+
+
+def _has_stopped(trainer: Trainer, checkpoint: dict[str, Any]) -> bool:
     """Whether validation no longer improved in the run of a checkpoint."""
     stopping = trainer.early_stopping_callback
     return isinstance(stopping, Patience) and stopping.is_over(
@@ -121,26 +143,23 @@ def has_stopped(trainer: Trainer, checkpoint: dict[str, Any]) -> bool:
     )
 
 
-def is_over(trainer: Trainer, checkpoint: dict[str, Any]) -> bool:
-    """Whether the trainer has nothing to add to the run of a checkpoint."""
-    most = trainer.max_epochs
-    done = most is not None and 0 <= most <= checkpoint["epoch"] + 1
-    return done or has_stopped(trainer, checkpoint)
+_CUT_OFF = errno.EINVAL  # what the system says of a file that ends too early
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """A checkpoint whose tensors are read when they are used; nothing is unpickled.
 
     Raises:
-        OSError: If there is no such file, or none that may be read.
+        OSError: If there is no such file, or none that can be read now.
+        RuntimeError: If memory ran out.
         ValueError: If it is cut off, or something else.
     """
     try:
         checkpoint = torch.load(path, "cpu", weights_only=True, mmap=True)
         return dict(checkpoint)
-    except (FileNotFoundError, PermissionError):
-        raise
     except Exception as error:  # whatever a file makes PyTorch and the system say
+        if lacks_memory(error) or getattr(error, "errno", _CUT_OFF) != _CUT_OFF:
+            raise  # which is no reason to remove it
         said = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(
             f"'{path}' needs to be a whole checkpoint (got: {said:.100}): remove the "
@@ -164,6 +183,9 @@ def constants(task: LightningModule) -> dict[str, Tensor]:
     return {f"model.graph.{name}": tensor for name, tensor in there.items()}
 
 
+_CHANGED = ("training", "sparse")  # of a module, by those who train it
+
+
 def describe_run(
     trainer: Trainer, task: LightningModule, datamodule: SequenceDataModule
 ) -> dict[str, str]:
@@ -179,7 +201,7 @@ def describe_run(
     model: Any = task.model
     for part, module in model.named_modules(prefix="model"):
         found = _settings(module).items()
-        run |= {f"{part}.{name}": v for name, v in found if name != "training"}
+        run |= {f"{part}.{name}": v for name, v in found if name not in _CHANGED}
     for name, tensor in task.state_dict().items():
         run[name] = list(tensor.shape)
     for name, vectors in task.named_buffers():

@@ -105,6 +105,9 @@ def test_commas_may_be_semicolons(tmp_path):
     }
     path.write_text("item_id,a;b\n1,2;3\n")  # a comma is one
     assert [*read_table(path, "items", ())] == ["item_id", "a;b"]
+    path.write_text('"a;b"\n1\n')
+    with pytest.raises(ValueError, match=r"separated by ',' \(got ';'\?\)"):
+        read_table(path, "items", ())
     path.write_text("a;b\n1;2;3\n")
     with pytest.raises(ValueError, match="header has 2 fields, but its first row 3"):
         read_table(path, "items", ())

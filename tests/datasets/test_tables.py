@@ -87,7 +87,7 @@ def test_own_split():
 
 
 def test_pairs_that_are_found_anew_in_texts_are_no_known_relation():
-    found = RELATIONS.assign(relation="text_knn")
+    found = RELATIONS.assign(relation=" text_knn")
     with pytest.raises(
         ValueError, match=r"'relation' needs names .* than \['text_knn'\]"
     ):

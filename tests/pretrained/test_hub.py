@@ -8,10 +8,12 @@ import torch
 from huggingface_hub import constants
 
 from lrdgraph import LatentRelationGraph
+from lrdgraph.cli import main
 from lrdgraph.cli.settings import Settings, open_model
 from lrdgraph.models import LRDRec
 from lrdgraph.pretrained import hub
 from lrdgraph.testing import make_shop
+from lrdgraph.text import EndpointEncoder
 from lrdgraph.transforms import TextKNN
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -58,6 +60,38 @@ def test_what_the_command_line_remembers_is_downloaded_too(
     _, settings = open_model("shop/pens")
     assert {file.name for file in tmp_path.iterdir()} == set(asked["shop/pens"])
     assert (settings.encoder, settings.item_column) == ("mini", "SKU")
+
+
+def test_texts_go_to_no_server_that_a_stranger_names(
+    model, monkeypatch, tmp_path, capsys
+):
+    """Nor does the user's key."""
+
+    class SentError(Exception):
+        """The texts are on their way."""
+
+    def send(*_: object) -> None:
+        raise SentError
+
+    url = "http://localhost:9/v1"
+    model.graph.encoder = f"{url} mini"
+    model.save_pretrained(tmp_path / "theirs")
+    Settings(encoder="mini", endpoint=url).write(tmp_path / "theirs")
+    monkeypatch.setattr(hub, "snapshot_download", lambda *_, **__: tmp_path / "theirs")
+    monkeypatch.setattr(EndpointEncoder, "__call__", send)
+    (tmp_path / "new.csv").write_text("item_id,title\nNEW,Ink\n")
+    (tmp_path / "bought.csv").write_text("user_id,item_id,time\n")
+    tables = ["--items", str(tmp_path / "new.csv"), "--out", str(tmp_path / "m")]
+    known = ["--interactions", str(tmp_path / "bought.csv")]
+    for command in (
+        ["add", "shop/pens", *tables],
+        ["train", "--continue-from", "shop/pens", *known, *tables],
+        ["add", "shop/pens", *tables, "--endpoint", "http://localhost:8/v1"],
+    ):
+        assert main(command) == 2
+        assert f"if you trust it, give --endpoint {url}" in capsys.readouterr().err
+    with pytest.raises(SentError):
+        main(["add", "shop/pens", *tables, "--endpoint", url])
 
 
 @pytest.mark.parametrize("name", ["shop/pens", "no/such/folder", "nothing here"])

@@ -119,6 +119,44 @@ def test_what_is_no_checkpoint_is_named(tmp_path):
         read_checkpoint(tmp_path / "none.ckpt")
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(5, "Input/output error"),
+        MemoryError(),
+        RuntimeError("unable to mmap 9 bytes: Cannot allocate memory (12)"),
+    ],
+)
+def test_a_checkpoint_that_cannot_be_read_now_is_not_to_be_removed(
+    folder, error, monkeypatch
+):
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(torch, "load", fail)
+    with pytest.raises(type(error)) as caught:
+        train(folder, batches())
+    assert caught.value is error
+
+
+def test_fewer_epochs_than_a_run_has_are_refused(tmp_path):
+    train(tmp_path, batches(), max_epochs=2)
+    before = (tmp_path / "last.ckpt").read_bytes()
+    with pytest.raises(ValueError, match=r"holds a run of 2 epochs, more .*\(got 1\)"):
+        train(tmp_path, batches(), max_epochs=1)
+    assert (tmp_path / "last.ckpt").read_bytes() == before
+
+
+def test_a_run_with_dense_gradients_goes_on_with_the_same_task(tmp_path):
+    """To clip them turns off that they are sparse, which is no other run."""
+    task = NextItem(SASRec(192, 8, max_length=10, num_negatives=20))
+    for max_epochs in (1, 2):
+        trainer = make_trainer(tmp_path, max_epochs=max_epochs, progress=False)
+        trainer.gradient_clip_val = 1.0
+        fit(trainer, task, batches())
+    assert read_checkpoint(tmp_path / "last.ckpt")["epoch"] == 1
+
+
 def test_nothing_to_validate_is_said_before_training(tmp_path):
     module = SequenceDataModule(LeaveOneOut()(make_shop([[0, 1], [2, 3]], 192)), 10)
     with pytest.raises(ValueError, match="validation needs at least one purchase"):
