@@ -208,12 +208,13 @@ def table(rows: list[dict]) -> str:
 
 def _table(rows: list[dict], columns: tuple[tuple[str, str], ...]) -> str:
     head = ["model", "setting", "seeds", *(f"{p} {m}" for p, m in columns)]
-    groups: dict[tuple[str, str, str], list[dict]] = {}
+    groups: dict[tuple[str, ...], list[dict]] = {}
     for row in rows:
-        key = (row["dataset"], row["model"], row["setting"])
+        config = str(sorted(row["config"].items()))
+        key = (row["model"], row["setting"], row["dataset"], config)
         groups.setdefault(key, []).append(row)
     lines = [head]
-    for (_, model, setting), members in groups.items():
+    for (model, setting, *_), members in groups.items():
         cells = [_cell(members, p, m) for p, m in columns]
         lines.append([model, setting, str(len(members)), *cells])
     rule = ["---"] * len(head)

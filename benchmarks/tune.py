@@ -77,7 +77,7 @@ def table(rows: list[dict]) -> str:
     lines.append("| --- | --- | --- | --- | --- |")
     groups: dict[tuple[str, ...], list[dict]] = {}
     for row in rows:
-        fixed = {k: v for k, v in row["config"].items() if k not in row["trial"]}
+        fixed = sorted(row["config"].items() - row["trial"].items())
         key = row["model"], row["setting"], row["dataset"], str(fixed)
         groups.setdefault(key, []).append(row)
     for (model, setting, *_), members in groups.items():
