@@ -67,7 +67,7 @@ class Description:
         name: A short name made of what follows, such as ``'later: refill, 2-pack'``;
             the relation's own name where nothing is remarkable.
         num_pairs: Number of its pairs.
-        share: That number as a share of all pairs.
+        share: That number as a share of all pairs that latent relations live on.
         confidence: Mean probability of the relation over its pairs.
         symmetry: Of the pairs whose reverse is in the graph, the share whose reverse is
             of the same relation; None if there is no such pair.
