@@ -4,9 +4,10 @@
         --out benchmarks/results/authors-logs.json
 
 ``LRD`` is a clone of https://github.com/ysh-1998/LRD with its history, where the logs
-are. Of each run, the epoch that its validation part chose, and what the test part had
-after all epochs from one on where the run rises no more: mean, standard deviation,
-least and largest. ``share`` is what discovery has in the loss that is printed.
+are. Of each run, the epoch that its validation part chose with all figures, and what
+the test part had after all epochs from one on where the run rises no more: mean,
+standard deviation, least and largest. ``discovery`` is the loss of discovery, ``share``
+what it has, weighted, in the loss that is printed; after the first and the last epoch.
 """
 
 import argparse
@@ -30,7 +31,8 @@ WEIGHT = 10  # of discovery's loss, lambda
 NAMES = ("HR@5", "NDCG@5")
 LOSSES = re.compile(r"all_losses: \[([\d.e\- ]+)\]\n.*?Epoch (\d+) ")
 FIGURES = re.compile(r"Epoch (\d+) .*test=\(HR@5:([\d.]+),NDCG@5:([\d.]+)\)")
-CHOSEN = re.compile(r"Best Iter\(dev\)=\s*(\d+)")
+CHOSEN = re.compile(r"Best Iter\(dev\)=\s*(\d+)\s+dev=\(([^)]+)\)")
+TESTED = re.compile(r"Test After Training: \(([^)]+)\)")
 
 
 def git(reference: Path, *words: str) -> str:
@@ -54,18 +56,27 @@ def spread(values: list[float]) -> dict[str, float]:
     return {name: round(value, 4) for name, value in found.items()}
 
 
+def figures(told: str) -> dict[str, float]:
+    """Figures by name, out of ``HR@5:0.48,NDCG@5:0.34``."""
+    pairs = (one.split(":") for one in told.split(","))
+    return {name: float(value) for name, value in pairs}
+
+
 def summarise(log: str, first: int) -> dict:
     """The chosen epoch, all epochs from ``first`` on, and discovery's share."""
     test = {int(e): (float(hr), float(ndcg)) for e, hr, ndcg in FIGURES.findall(log)}
-    chosen = int(CHOSEN.findall(log)[-1])
-    late = [figures for epoch, figures in test.items() if epoch >= first]
+    [(chosen, validation)], [tested] = CHOSEN.findall(log), TESTED.findall(log)
+    late = [found for epoch, found in test.items() if epoch >= first]
     losses = [[float(x) for x in text.split()] for text, _ in LOSSES.findall(log)]
+    discovery = [loss[1] for loss in losses]
     share = [WEIGHT * loss[1] / loss[0] for loss in losses]
     return {
         "epochs": max(test),
-        "chosen": {"epoch": chosen, **dict(zip(NAMES, test[chosen], strict=True))},
+        "chosen": {"epoch": int(chosen), **figures(tested)},
+        "validation": figures(validation),
         "from": first,
         **{name: spread([f[i] for f in late]) for i, name in enumerate(NAMES)},
+        "discovery": {"first": discovery[0], "last": discovery[-1]},
         "share": {"first": round(share[0], 3), "last": round(share[-1], 3)},
     }
 
