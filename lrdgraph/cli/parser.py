@@ -219,7 +219,7 @@ def _add(parser: ArgumentParser) -> None:
     options.add_overwrite(parser)
     parser.add_argument(
         "--prominence",
-        type=float,
+        type=options.finite,
         default=0.0,
         metavar="P",
         help="what to add to the scores of items that nobody has bought: 1 counts them "

@@ -11,6 +11,7 @@ from torch_geometric.data import HeteroData
 from lrdgraph.cli.checks import check_file
 from lrdgraph.cli.settings import Settings, open_model
 from lrdgraph.cli.shop import of_users, read_attributes, read_known
+from lrdgraph.datasets.assemble import is_attribute
 from lrdgraph.describe import describe
 from lrdgraph.graph import LatentRelationGraph
 from lrdgraph.report import write_report
@@ -45,10 +46,13 @@ def _attributes(
     path: str, graph: LatentRelationGraph, settings: Settings
 ) -> HeteroData:
     """The items of the model with titles and attributes."""
+    table = read_attributes(path, graph, settings.id_of_items)
+    table = table.reindex(graph.ids, fill_value="")
     data = HeteroData()
-    data["item"].id = graph.ids
-    for name, column in read_attributes(path, graph, settings.id_of_items).items():
-        data["item"][name] = column.tolist()
+    data["item"].id, data["item"].num_nodes = graph.ids, len(graph.ids)
+    for name, column in table.items():
+        if is_attribute(name):
+            data["item"][name] = column.tolist()
     return data
 
 

@@ -26,6 +26,7 @@ class Settings:
         time_column: Column with the time.
         text_columns: Columns that make up an item's text.
         shared_columns: Columns whose equal values make a relation.
+        final: Whether it was trained on all purchases, which leaves none to ask of.
         data: What the model was trained on, in a sentence.
         metrics: Figures of the model by name.
     """
@@ -39,6 +40,7 @@ class Settings:
     time_column: str = "time"
     text_columns: list[str] = field(default_factory=lambda: ["title"])
     shared_columns: list[str] = field(default_factory=list)
+    final: bool = False
     data: str = ""
     metrics: dict[str, float] = field(default_factory=dict)
 

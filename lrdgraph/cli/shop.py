@@ -190,14 +190,14 @@ def of_users(
 
 
 def read_attributes(path: str, graph: LatentRelationGraph, item: str) -> pd.DataFrame:
-    """The columns of a table of items as texts, a row for each item of a model.
+    """The columns of a table of items as texts, a row for each that a model knows.
 
     Args:
         path: The table.
-        graph: The graph of the model, which gives the order.
+        graph: The graph of the model.
         item: Column with the item's id; the index of the result.
     """
     table = read_items(path, item, text=())
     table.index = pd.Index(as_ids(table.pop("item"), "items").astype(object))
     table = table[~table.index.duplicated()].drop(columns="text")
-    return table.map(clean_text).reindex(graph.ids, fill_value="")
+    return table[table.index.isin(graph.ids)].map(clean_text)

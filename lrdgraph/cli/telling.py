@@ -11,6 +11,7 @@ import pandas as pd
 
 from lrdgraph.cli.letters import printable, printable_lines
 from lrdgraph.describe.description import shortened
+from lrdgraph.explain import LENT, LENT_TOLD
 from lrdgraph.files import atomic_write
 from lrdgraph.typing import TRANSITION, Reason, Recommendation
 
@@ -82,7 +83,7 @@ def _relation(graph: LatentRelationGraph, reason: Reason) -> str:
     if reason.relation == TRANSITION:
         return f"{TRANSITION}, {reason.probability:.0%} of its shoppers' steps"
     if reason.relation not in graph.latent_relations:
-        return reason.relation
+        return LENT_TOLD if reason.relation == LENT else reason.relation
     name = graph.relation_names.get(reason.relation, "unnamed")
     return f"'{name}' ({reason.relation}, {reason.probability:.0%} sure)"
 

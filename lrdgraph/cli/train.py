@@ -17,7 +17,7 @@ from lrdgraph.cli.checks import (
     check_server,
 )
 from lrdgraph.cli.discover import discovered
-from lrdgraph.cli.evaluate import measure
+from lrdgraph.cli.evaluate import measure, tell_final
 from lrdgraph.cli.options import settle
 from lrdgraph.cli.settings import Settings, open_model
 from lrdgraph.cli.shop import make_encoder, prepare, read_shop, tell_shop
@@ -44,6 +44,8 @@ def run(args: Namespace) -> None:
     if args.continue_from:
         earlier, known = open_model(args.continue_from)
         check_server(args.continue_from, known, args)
+        if not args.final:
+            tell_final(args.continue_from, known)
     _check_trends(args, earlier)
     _settle_epochs(args)
     settings = known.given(args)
@@ -62,7 +64,9 @@ def run(args: Namespace) -> None:
     _train(args, model, data)
     metrics = {} if args.final else measure(model, data, _questions(args))
     _name_relations(model.graph, data)
-    replace(settings, data=sentence, metrics=metrics).write(args.out)
+    replace(
+        settings, final=args.final or known.final, data=sentence, metrics=metrics
+    ).write(args.out)
     model.save_pretrained(args.out, data=sentence, metrics=metrics)
     shutil.rmtree(Path(args.out) / CHECKPOINTS)
     if metrics:

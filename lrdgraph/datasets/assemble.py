@@ -90,7 +90,7 @@ def assemble(
     """
     _require_columns(interactions, "interactions", ("user", "item", "time"))
     _require_columns(items, "items", ("item", "text", *shared))
-    if wrong := [name for name in items.columns if not _is_attribute(name)]:
+    if wrong := [name for name in items.columns if not is_attribute(name)]:
         raise ValueError(f"'items' needs attributes with other names than {wrong}")
     if len(interactions) == 0:
         raise ValueError("'interactions' needs at least one row (got 0)")
@@ -154,7 +154,7 @@ def _alphabetical(
     return rank[index]
 
 
-def _is_attribute(name: object) -> bool:
+def is_attribute(name: object) -> bool:
     """Whether PyG can hold a column of this name; one with ``_`` is its own."""
     return isinstance(name, str) and name[:1] != "_" and name not in _TAKEN
 

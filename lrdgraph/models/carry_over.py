@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from math import isfinite
 from typing import TYPE_CHECKING
 
 import torch
@@ -73,7 +74,8 @@ def over(
         other.bias.fill_(model.newcomers.bias)
         for name, parameter in other.named_parameters():
             if name in _OF_ITEMS:
-                parameter[new] = carried[name][old[new]]
+                known = carried[name].to(parameter.device)
+                parameter[new] = known[old[new]]
             else:
                 parameter.copy_(carried[name])
     graph.relation_names = dict(model.graph.relation_names)
@@ -106,8 +108,11 @@ def with_items(
             of that.
 
     Raises:
-        ValueError: For what :meth:`LatentRelationGraph.with_items` raises.
+        ValueError: If ``prominence`` is not finite, or for what
+            :meth:`LatentRelationGraph.with_items` raises.
     """
+    if not isfinite(prominence):
+        raise ValueError(f"'prominence' needs to be finite (got {prominence})")
     graph = model.graph.with_items(ids, texts, encoder, k)
     trend = None if model.trend is None else model.trend.trend
     if trend is not None:  # nothing was bought yet of what is new

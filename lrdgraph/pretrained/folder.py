@@ -40,6 +40,7 @@ CONFIG, WEIGHTS, ITEMS, CARD = (
     "items.parquet",
     "README.md",
 )
+_LIBRARY = "library_name: lrdgraph"  # in every card
 _NAMES = ("observed_relations", "window", "min_count", "encoder")  # of Candidates
 _GRAPH = ("num_latent", "state_channels", "objective", "relation_names")
 
@@ -53,9 +54,11 @@ def save(model: LRDRec, folder: str | Path, card: str) -> None:
         card: What the model card says, in Markdown.
 
     Raises:
-        OSError: If it cannot be written; then the earlier one stays.
+        OSError: If it cannot be written, or if the folder has a ``README.md`` of
+            something else; then what was there stays.
     """
     folder, graph = Path(folder), model.graph
+    check_card(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: t.contiguous() for name, t in model.state_dict().items()}
     items = pd.DataFrame({"id": graph.ids, "text": graph.texts})
@@ -68,17 +71,33 @@ def save(model: LRDRec, folder: str | Path, card: str) -> None:
             save_file(tensors, weights.name, {"format": "pt"})
         except SafetensorError as error:
             raise OSError(f"'{folder / WEIGHTS}' cannot be written: {error}") from error
-        # safetensors may put a file of its own in the place, for the owner alone, which
-        # is to be on the disk before it replaces an earlier one.
+        # safetensors may put a file of its own in the place, for the owner alone.
         os.chmod(weights.name, os.fstat(weights.fileno()).st_mode)
-        with open(weights.name, "rb+") as file:
-            os.fsync(file.fileno())
         items.to_parquet(vocabulary, index=False)
         vocabulary.flush()
         readme.write(card.encode())
         digests = {ITEMS: digest_of(vocabulary.name), WEIGHTS: digest_of(weights.name)}
         told = json.dumps(_describe(model) | {"sha256": digests}, indent=2)
         config.write(told.encode())
+        for file in (config, readme, vocabulary):  # all are there before one moves
+            file.flush()
+            os.fsync(file.fileno())
+        with open(weights.name, "rb+") as written:
+            os.fsync(written.fileno())
+
+
+def check_card(folder: str | Path) -> None:
+    """See to it that the model card takes the place of no other text.
+
+    Raises:
+        FileExistsError: If the folder has a ``README.md`` that is no card of a model.
+    """
+    path = Path(folder) / CARD
+    if path.is_file() and _LIBRARY.encode() not in path.read_bytes():
+        raise FileExistsError(
+            f"'{path}' is not the card of a model (got no '{_LIBRARY}' in it), and "
+            "would be replaced by one: give another folder"
+        )
 
 
 def load(cls: type[Model], folder: str | Path) -> Model:

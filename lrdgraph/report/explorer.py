@@ -9,7 +9,7 @@ import torch
 
 from lrdgraph.convert.edges import Edges, likely_edges, united
 from lrdgraph.describe import Description
-from lrdgraph.explain import LENT
+from lrdgraph.explain import LENT, LENT_TOLD
 from lrdgraph.graph import LatentRelationGraph
 
 MIN_PROB, TOP_K = 0.3, 8  # of the edges that go into the page, per item and relation
@@ -29,7 +29,7 @@ def look(graph: LatentRelationGraph, descriptions: Sequence[Description]) -> lis
 
 def look_of_lent() -> dict[str, Any]:
     """The same of what is no relation of the graph, and yet a reason."""
-    return _look(LENT, "transition, lent by items that read alike")
+    return _look(LENT, LENT_TOLD)
 
 
 def _look(key: str, label: str, place: int = -1) -> dict[str, Any]:

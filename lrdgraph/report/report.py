@@ -61,8 +61,13 @@ def write_report(
     Raises:
         KeyError: If an item of a history is unknown.
         ValueError: If the graph has no latent relation, ``data`` has other items,
-            there are histories but no recommender, or descriptions of other relations.
+            there are histories but no recommender, descriptions of other relations, or
+            if ``max_items`` is not positive.
     """
+    if max_items < 1:
+        raise ValueError(
+            f"'max_items' needs to be a positive integer (got {max_items})"
+        )
     if histories and recommender is None:
         raise ValueError("'histories' need a 'recommender' to explain (got none)")
     path = Path(path)

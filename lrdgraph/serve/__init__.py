@@ -60,6 +60,10 @@ def serve(model_folder: str | Path, host: str = "127.0.0.1", port: int = 8000) -
         log_config=None,
         access_log=False,  # would note ids; the service notes what it may
         server_header=False,
+        # Not what happens to be installed: another parser of HTTP has no limit for
+        # headers, and what speaks WebSocket notes addresses.
+        http="h11",
+        ws="none",
         limit_concurrency=_CONNECTIONS,
         timeout_graceful_shutdown=_GRACE,
     )

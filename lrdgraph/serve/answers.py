@@ -9,6 +9,7 @@ from fastapi import HTTPException
 
 import lrdgraph
 from lrdgraph import typing
+from lrdgraph.explain import LENT, LENT_TOLD
 from lrdgraph.models import LRDRec
 from lrdgraph.serve.messages import (
     ExplainRequest,
@@ -119,6 +120,8 @@ class Answers:
         return {"id": id, "text": self._texts[id]}
 
     def _name(self, relation: str) -> str:
+        if relation == LENT:
+            return LENT_TOLD
         return self._graph.relation_names.get(relation, relation)
 
     def _recommended(self, found: typing.Recommendation) -> Recommended:
@@ -139,4 +142,4 @@ class Answers:
         name, text = self._name(reason.relation), self._texts[reason.item]
         latent = reason.relation in self._graph.latent_relations
         sure = f" ({100 * reason.probability:.0f} % sure)" if latent else ""
-        return f"{name}{sure}, from “{text}”"
+        return f"{name}{sure}, from “{text or reason.item}”"

@@ -14,9 +14,11 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lrdgraph.serve.messages import MAX_BODY
+from lrdgraph.serve.messages import MAX_BODY, MAX_TOLD
 
 LOG = logging.getLogger("lrdgraph.serve")
+
+_WIDTH = 80  # characters of where an error is
 
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -112,10 +114,14 @@ async def tell_problem(_: Request, error: Exception) -> Response:
 
 
 async def tell_invalid(_: Request, error: Exception) -> Response:
-    """The answer to a request of the wrong form, which does not repeat the request."""
+    """The answer to a request of the wrong form, which repeats little of the request.
+
+    Of many errors, the first ones are told.
+    """
     assert isinstance(error, RequestValidationError)
-    return problem(422, "; ".join(map(_tell, error.errors())))
+    return problem(422, "; ".join(map(_tell, error.errors()[:MAX_TOLD])))
 
 
 def _tell(error: dict[str, Any]) -> str:
-    return f"'{'.'.join(map(str, error['loc']))}': {error['msg']}"
+    place = ".".join(map(str, error["loc"]))
+    return f"'{place[:_WIDTH]}': {error['msg']}"

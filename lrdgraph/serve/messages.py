@@ -1,6 +1,9 @@
 """What goes in and out of the service, and how much of it."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from itertools import islice
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MAX_K = 100
 """Items or neighbours of an answer, at most."""
@@ -15,10 +18,24 @@ MAX_BODY = 1 << 20
 """Bytes of a request's body, at most."""
 
 
+MAX_TOLD = 10
+"""Errors of a request that are told, at most."""
+
+
 class _Request(BaseModel):
     """Nothing is converted silently, and a misspelt name is an error."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_few_misspelt(cls, body: Any) -> Any:
+        """To tell of 100,000 names would take more than a second."""
+        if not isinstance(body, dict):
+            return body
+        unknown = islice((n for n in body if n not in cls.model_fields), MAX_TOLD)
+        kept = [*(n for n in cls.model_fields if n in body), *unknown]
+        return {name: body[name] for name in kept}
 
 
 class RecommendRequest(_Request):

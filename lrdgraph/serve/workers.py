@@ -27,7 +27,8 @@ class Workers:
     """
 
     def __init__(self, number: int, waiting: int, seconds: float) -> None:
-        self._pool = ThreadPoolExecutor(number, thread_name_prefix="score")
+        self._number = number
+        self._pool = self._make_pool()
         self._places = BoundedSemaphore(number + waiting)
         self._seconds = seconds
 
@@ -48,5 +49,9 @@ class Workers:
             raise HTTPException(504, message) from None
 
     def close(self) -> None:
-        """Let what was begun come to its end, and begin nothing more."""
-        self._pool.shutdown(cancel_futures=True)
+        """Let what was begun come to its end, and begin nothing that waits."""
+        pool, self._pool = self._pool, self._make_pool()  # for another start
+        pool.shutdown(cancel_futures=True)
+
+    def _make_pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._number, thread_name_prefix="score")

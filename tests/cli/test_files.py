@@ -189,6 +189,11 @@ def test_report_explains_shoppers_under_the_kept_names(model, tables, tmp_path, 
     assert run("report", model, bare).code == 0
     assert "same category" not in bare.read_text()
     assert run("report", model, bare, *tables[:2], "--user", "nobody").code == 2
+    items = pd.read_csv(tables[3]).assign(id=7, x=8)  # names that are taken
+    items.to_csv(tmp_path / "items.csv", index=False)
+    told = run("report", model, out, "--items", tmp_path / "items.csv")
+    assert (told.code, told.err) == (0, "")
+    assert "same category" in out.read_text()
 
 
 def test_damaged_model_is_told(model, tmp_path, run):

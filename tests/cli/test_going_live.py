@@ -57,3 +57,10 @@ def test_the_model_that_goes_live_learns_from_all_purchases(
     purchases = pd.read_csv(folder / "purchases.csv")
     assert live.graph.popularity.sum() == len(purchases)
     assert read_settings(tmp_path / "live").metrics == {}
+    told = f"'{tmp_path / 'live'}' was trained with --final"
+    assert told in run("evaluate", tmp_path / "live", *tables[:2]).err
+    going_on = ["--continue-from", tmp_path / "live", "--epochs", "1", *quickly[2:4]]
+    code, _, err = run("train", *tables, *going_on, "--out", tmp_path / "later")
+    assert (code, told in err) == (0, True)
+    told = f"'{tmp_path / 'later'}' was trained with --final"
+    assert told in run("evaluate", tmp_path / "later", *tables[:2]).err

@@ -125,6 +125,16 @@ def test_only_of_a_category(model, folder, run):
     assert ranked(out) == ["P000007"]
 
 
+def test_what_is_not_in_the_table_has_no_value(model, folder, tmp_path, run):
+    """Not even an empty one, such as items have that are still sold."""
+    items = pd.read_csv(folder / "items.csv")[:50].assign(gone="")
+    items.loc[3, "gone"] = "2024"
+    items.to_csv(tmp_path / "items.csv", index=False)
+    where = ["--items", tmp_path / "items.csv", "--where", "gone="]
+    _, out, _ = run("recommend", model, *where, "-k", 192)
+    assert set(ranked(out)) == set(items.item_id.drop(3))
+
+
 def test_no_relation_leads_too_often(model, tables, tmp_path, run):
     tops = {}
     for name, more in (("any", []), ("few", ["--max-per-relation", 2])):

@@ -93,6 +93,8 @@ def test_prominence_is_added_to_the_scores_of_what_nobody_has_bought():
     expected = torch.tensor([0.0 if item in bought else 2.5 for item in items])
     assert expected.unique().numel() == 2
     assert torch.allclose(raised - plain, expected, atol=1e-5)
+    with pytest.raises(ValueError, match=r"'prominence' needs to be finite"):
+        model.with_items(*new, prominence=float("nan"))
 
 
 def test_what_was_lent_to_an_item_stays_its_own_once_it_is_bought():

@@ -21,7 +21,10 @@ def make(timed: bool = False) -> LRDRec:
     graph = LatentRelationGraph(SHOP, num_latent=2, state_channels=8)
     trend = Trends(8)(SHOP)["item"].trend if timed else None
     model = LRDRec(graph, 8, max_length=4, trend=trend)
-    for parameter in (model.scorer.strength, model.scorer.decay, model.bias):
+    parameters = [model.scorer.strength, model.scorer.decay, model.bias]
+    if model.trend is not None:
+        parameters.append(model.trend.weight)  # which is 0 at first
+    for parameter in parameters:
         torch.nn.init.normal_(parameter)
     graph.popularity += torch.linspace(0, 0.5, graph.num_items)  # nothing is tied
     return model.eval()

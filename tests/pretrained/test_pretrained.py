@@ -131,6 +131,29 @@ def change_config(kept: Path, **changes) -> None:
     (kept / "config.json").write_text(json.dumps(config | changes))
 
 
+def test_a_disk_that_fails_late_leaves_the_earlier_model(kept, monkeypatch):
+    before = {path.name: path.read_bytes() for path in kept.iterdir()}
+    sync, calls = os.fsync, []
+
+    def fail(handle: int) -> None:
+        calls.append(handle)
+        if len(calls) > 2:
+            raise OSError(5, "Input/output error")
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="Input/output"):
+        make_model(shop(), num_latent=1).save_pretrained(kept)
+    assert {path.name: path.read_bytes() for path in kept.iterdir()} == before
+
+
+def test_another_text_is_not_replaced_by_a_card(tmp_path):
+    (tmp_path / "README.md").write_text("# My project")
+    with pytest.raises(FileExistsError, match="is not the card of a model"):
+        make_model(shop()).save_pretrained(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
+
+
 def test_a_model_of_another_minor_version_is_read(kept):
     change_config(kept, version="0.99.7")
     assert LRDRec.from_pretrained(kept).num_items == 6

@@ -111,6 +111,11 @@ def test_a_reason_that_is_lent_is_told(told, tmp_path) -> None:
     assert label not in [look["label"] for look in looks]  # there is none to explore
 
 
+def test_a_page_of_no_items_is_refused(told, tmp_path) -> None:
+    with pytest.raises(ValueError, match=r"'max_items' needs .* \(got 0\)"):
+        write_report(told.graph, tmp_path / "report.html", max_items=0)
+
+
 def test_health_is_drawn(page: Page) -> None:
     lines = [a["points"] for tag, a in page.elements if tag == "polyline"]
     assert lines == ["0.00,100.00 33.33,25.00 100.00,0.00", "0.00,0.00", ""]

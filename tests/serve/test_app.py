@@ -11,8 +11,17 @@ pytest.importorskip("fastapi", reason="the extra 'serve' is not installed")
 
 from fastapi.testclient import TestClient
 
+from lrdgraph.explain import LENT, LENT_TOLD
 from lrdgraph.serve import make_app
-from lrdgraph.serve.messages import MAX_AMONG, MAX_BODY, MAX_HISTORY, MAX_K
+from lrdgraph.serve.answers import Answers
+from lrdgraph.serve.messages import (
+    MAX_AMONG,
+    MAX_BODY,
+    MAX_HISTORY,
+    MAX_K,
+    MAX_TOLD,
+)
+from lrdgraph.typing import Reason
 
 
 def test_recommends_what_the_model_does(client, model, ids) -> None:
@@ -140,6 +149,34 @@ def test_what_is_wrong_is_said(client, body, said) -> None:
     answer = client.post("/recommend", json=body)
     assert answer.status_code == 422
     assert answer.json()["detail"].startswith(said)
+
+
+def test_of_many_mistakes_the_first_are_told(client) -> None:
+    """Or a body of 1 MiB would be answered with five, after seconds."""
+    many = {"history": [], **{f"name {number}": 1 for number in range(50_000)}}
+    for body in (many, {"history": [], "n" * 900_000: 1}, {"history": [1] * 1000}):
+        answer = client.post("/recommend", json=body)
+        assert answer.status_code == 422
+        assert len(answer.content) < 2000
+    told = client.post("/recommend", json=many).json()["detail"].split("; ")
+    assert len(told) == MAX_TOLD
+    assert told[0].startswith("'body.name 0': Extra inputs")
+
+
+def test_an_app_may_be_started_again(model, ids) -> None:
+    app = make_app(model)
+    for _ in range(2):
+        with TestClient(app) as client:
+            body = {"history": ids.history}
+            assert client.post("/recommend", json=body).status_code == 200
+
+
+def test_what_is_lent_and_what_has_no_text_are_told_in_words(model) -> None:
+    answers = Answers(model)
+    [item] = model.graph.ids[:1]
+    answers._texts[item] = ""
+    told = answers._words(Reason(item, LENT, 0.0, 1.0))
+    assert told == f"{LENT_TOLD}, from “{item}”"
 
 
 def test_unknown_items_and_relations(client, ids) -> None:
