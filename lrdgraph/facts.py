@@ -45,6 +45,29 @@ class KnownFacts(nn.Module):
             self.register_buffer(name, value, persistent=False)
         self.register_buffer("shared", self.compare(edge_index), persistent=False)
 
+    def counts_of_others(self, edge_index: Tensor) -> Tensor:
+        """Counts of both ends of pairs, without what holds between the two themselves.
+
+        A pair is no evidence for itself: whoever learns from it would read off the
+        counts that it is there.
+
+        Args:
+            edge_index: Source and target of any pairs, with shape ``[2, M]``.
+
+        Returns:
+            Of the sources, then of the targets, with shape ``[2 M, 2 F]``.
+        """
+        there, back = (self._held(*ends) for ends in (edge_index, edge_index.flip(0)))
+        own = torch.cat([torch.cat([there, back], 1), torch.cat([back, there], 1)])
+        return (self.counts[edge_index.flatten()].expm1() - own).clamp(min=0).log1p()
+
+    def _held(self, source: Tensor, target: Tensor) -> Tensor:
+        """1 where each fact holds from source to target, with shape ``[M, F]``."""
+        place = find(self.key, source * len(self.counts) + target)
+        held = self.counts.new_zeros(len(source), self.held.size(1))
+        known = (place >= 0).nonzero().squeeze(-1)
+        return held.index_copy(0, known, self.held[place[known]])
+
     def compare(self, edge_index: Tensor) -> Tensor:
         """Logarithm of one more than how many items a fact leads to from both.
 

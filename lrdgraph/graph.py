@@ -96,7 +96,8 @@ class LatentRelationGraph(nn.Module):
                 "relations of the data need other names than latent ones (got "
                 f"{taken}): rename them, or set 'num_latent' to 0"
             )
-        self.objective, self.state_channels = objective, state_channels
+        self.objective = objectives.check_objective(objective)
+        self.state_channels = state_channels
         self.encoder = candidates.encoder
         self.relation_names: dict[str, str] = {}
         self.vector_steps = nn.ModuleList(deepcopy(candidates.vector_steps))

@@ -28,7 +28,7 @@ class Health(NamedTuple):
 
     def warning(self) -> str | None:
         """What is wrong and what to change, in plain words; None if all is well."""
-        if self.perplexity < 1.5:
+        if self.perplexity < 1.5 and self.information < 0.1:
             return (
                 f"discovery is collapsing: {self.perplexity:.1f} latent relations are "
                 "in use, so all pairs look alike. Lower 'presence_weight', give "

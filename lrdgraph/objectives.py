@@ -33,6 +33,19 @@ OBJECTIVES = ("marginal", "facts", "lrd", "released")
 """
 
 
+def check_objective(objective: str) -> str:
+    """The name of an objective, as it is.
+
+    Raises:
+        ValueError: If there is none of this name.
+    """
+    if objective not in OBJECTIVES:
+        raise ValueError(
+            f"'objective' needs to be one of {OBJECTIVES} (got {objective!r})"
+        )
+    return objective
+
+
 def make_dvae(
     objective: str, candidates: Candidates, num_latent: int, state_channels: int
 ) -> PairDVAE:
@@ -45,13 +58,9 @@ def make_dvae(
         state_channels: Size of an item state, from which items are reconstructed.
 
     Raises:
-        ValueError: If the objective is unknown, if ``num_latent`` is not positive, or
-            if there are no facts to explain.
+        ValueError: If ``num_latent`` is not positive, or if there are no facts to
+            explain.
     """
-    if objective not in OBJECTIVES:
-        raise ValueError(
-            f"'objective' needs to be one of {OBJECTIVES} (got {objective!r})"
-        )
     sizes = (candidates.x.size(1), state_channels, num_latent)
     names, num_lags = candidates.observed_relations, candidates.lags.size(1)
     if objective == "lrd":
@@ -92,18 +101,18 @@ def relation_losses(
     dvae = graph.dvae
     edge_id = graph.sample_pairs(num_pairs) if drawn is None else drawn.edge_id
     edge_index = graph.edge_index[:, edge_id]
-    item, pair = distinct(edge_index, graph.num_items)
+    read, pair = _read(graph, edge_index)
     shared = graph.facts.shared[edge_id]
-    posterior = dvae.training_posterior(graph.read(item), pair, shared)
+    posterior = dvae.training_posterior(read, pair, shared)
     if drawn is None:
-        sampled = torch.randint(graph.num_items, (num_pairs // 4,), device=item.device)
+        sampled = torch.randint(graph.num_items, (num_pairs // 4,), device=read.device)
         drawn = PairDraw(edge_id, edge_index, sampled)
     known = graph.lags[edge_id], graph.chance[edge_index[1]]
     items, observed = drawn.negatives, graph.observed[edge_id]
     pairs = PairEvidence(drawn.edge_index, *known, items, observed)
     relation = dvae.relation_loss(posterior, states, pairs)
     if isinstance(dvae, FactDVAE):
-        anyone = torch.randint(graph.num_items, (2, num_pairs // 4), device=item.device)
+        anyone = torch.randint(graph.num_items, (2, num_pairs // 4), device=read.device)
         read, shared = graph.read(anyone.flatten()), graph.facts.compare(anyone)
         relation = relation + dvae.unrelated_loss(read, shared) / 4
     return {
@@ -113,3 +122,13 @@ def relation_losses(
         "spread": dvae.spread_loss(posterior),
         "information": dvae.information_loss(posterior),
     }
+
+
+def _read(graph: LatentRelationGraph, edge_index: Tensor) -> tuple[Tensor, Tensor]:
+    """What is read of the ends of pairs to learn from, and the two rows of each."""
+    if not isinstance(graph.dvae, FactDVAE):
+        item, pair = distinct(edge_index, graph.num_items)
+        return graph.read(item), pair
+    counts = graph.facts.counts_of_others(edge_index)
+    read = torch.cat([graph.x[edge_index.flatten()], counts], dim=1)
+    return read, torch.arange(len(read), device=read.device).view(2, -1)

@@ -59,6 +59,22 @@ def test_a_pair_is_no_evidence_for_itself():
     assert both[0][0].item() == pytest.approx(torch.tensor(2.0).log().item())
 
 
+def test_counts_of_others_are_those_without_the_pair():
+    torch.manual_seed(0)
+    holds = torch.rand(7, 7, 2) < 0.4
+    edge_index = holds.any(2).nonzero().T
+    facts = KnownFacts(edge_index, holds[tuple(edge_index)].float(), 7)
+    anyone = torch.cartesian_prod(torch.arange(7), torch.arange(7)).T
+    anyone = anyone[:, anyone[0] != anyone[1]]  # some hold one way, some both, or none
+    found = facts.counts_of_others(anyone).view(2, -1, 4)
+    for (one, other), counts in zip(anyone.T, found.transpose(0, 1), strict=True):
+        rest = holds.clone()
+        rest[one, other] = rest[other, one] = False
+        pairs = rest.any(2).nonzero().T
+        expected = count_facts(pairs, rest[tuple(pairs)].float(), 7)
+        assert torch.allclose(counts, expected[torch.stack([one, other])], atol=1e-6)
+
+
 def test_without_facts_nothing_is_shared():
     graph = LatentRelationGraph(make_shop([[0, 1, 2]], 6, RELATIONS), 2, 4)
     assert graph.facts.shared.shape == (graph.num_edges, 0)

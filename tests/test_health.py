@@ -33,6 +33,13 @@ def test_one_relation_for_all_pairs_is_a_collapse(monkeypatch, graph):
     assert "collapsing: 1.0 latent" in found.warning()
 
 
+def test_few_pairs_that_are_told_surely_are_no_collapse(monkeypatch, graph):
+    rows = [[0.0, 1, 0, 0]] + [[1.0, 0, 0, 0]] * 7
+    found = health(with_posterior(monkeypatch, graph, rows))
+    assert found.perplexity < 1.5 < 3 * found.information
+    assert found.warning() is None
+
+
 def test_the_same_distribution_for_all_pairs_tells_nothing(monkeypatch, graph):
     found = health(with_posterior(monkeypatch, graph, [[0.25] * 4]))
     assert found == pytest.approx((4, 0.25, 0), abs=1e-6)

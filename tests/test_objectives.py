@@ -23,6 +23,9 @@ def test_names_are_those_of_the_classes(shop):
         "released": ReleasedLRD,
     }
     assert type(LatentRelationGraph(shop, 2, 8).dvae) is RelationDVAE
+    for num_latent in (0, 2):
+        with pytest.raises(ValueError, match=r"'objective' needs .* \(got 'marginl'\)"):
+            LatentRelationGraph(shop, num_latent, 8, objective="marginl")
 
 
 @pytest.mark.parametrize("objective", ["marginal", "facts", "lrd"])

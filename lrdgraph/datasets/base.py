@@ -223,7 +223,8 @@ def _describe(value: object) -> str:
     if isinstance(value, np.ndarray):
         content = _describe(value.tolist()) if value.dtype.hasobject else _sha256(value)
         return f"array({value.shape}, {value.dtype}, {content})"
-    return repr(value)
+    # Of an encoder, what its model holds, and not its name alone.
+    return f"{value!r}{getattr(value, 'fingerprint', '')}"
 
 
 def _sha256(value: Tensor | np.ndarray) -> str:

@@ -82,7 +82,8 @@ def score_log_sum_exp(
                 users[rows],
                 states,
                 bias,
-                left_out(rows),
+                left_out,
+                rows,
                 use_reentrant=False,
                 preserve_rng_state=False,  # nothing is drawn
             )
@@ -91,10 +92,14 @@ def score_log_sum_exp(
 
 
 def _log_sum_exp(
-    users: Tensor, states: Tensor, bias: Tensor, left_out: Tensor
+    users: Tensor,
+    states: Tensor,
+    bias: Tensor,
+    left_out: Callable[[slice], Tensor],
+    rows: slice,
 ) -> Tensor:
     scores = torch.addmm(bias, users, states.t())
-    return scores.masked_fill(left_out, NO_SHARE).logsumexp(1)
+    return scores.masked_fill(left_out(rows), NO_SHARE).logsumexp(1)
 
 
 def _step(states: Tensor) -> int:

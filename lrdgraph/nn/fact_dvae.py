@@ -27,7 +27,8 @@ class FactDVAE(RelationDVAE):
 
     Besides texts, :math:`q` reads how many facts there are of each of the two items, as
     what is written down of a pair depends on who writes about its items; and how many
-    items each fact leads to from both (:class:`~lrdgraph.facts.KnownFacts`). In
+    items each fact leads to from both (:class:`~lrdgraph.facts.KnownFacts`). What
+    holds of a pair itself is no part of either where it is learned from. In
     training, a tenth of the items go without, so that an item of which nothing is known
     is known by its text; and a fifth of the pairs are of anyone with anyone, of whom no
     fact holds (:meth:`unrelated_loss`).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -134,7 +135,8 @@ class TextEncoder:
     def _tokenize(self, texts: list[str]) -> list[list[int]]:
         if not texts:
             return []
-        limit = min(self.max_length, self._tokenizer.model_max_length)
+        limits = (self._tokenizer.model_max_length, _num_positions(self._model))
+        limit = min(self.max_length, *limits)
         return self._tokenizer(texts, truncation=True, max_length=limit)["input_ids"]
 
     @cached_property
@@ -154,3 +156,11 @@ class TextEncoder:
     @property
     def _model(self) -> PreTrainedModel:
         return self._loaded[1]
+
+
+def _num_positions(model: PreTrainedModel) -> float:
+    """Tokens that a model has positions for, which not every tokenizer knows."""
+    limit: float = getattr(model.config, "max_position_embeddings", math.inf)
+    table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
+    padding = getattr(table, "padding_idx", None)  # RoBERTa's begin after it
+    return limit if padding is None else limit - padding - 1

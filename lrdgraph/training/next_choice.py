@@ -67,6 +67,7 @@ class NextChoice(NextItem):
     ) -> None:
         super().__init__(model, lr, dvae_lr=lr, weight_decay=l2, dvae_weight_decay=l2)
         self.rank_catalogue = rank_catalogue
+        self._flushed: bool | None = None  # before training
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam, whose L2 penalty leaves out biases."""
@@ -81,6 +82,21 @@ class NextChoice(NextItem):
             groups, lr=self.lr, weight_decay=self.weight_decay, fused=True
         )
 
+    def setup(self, stage: str) -> None:
+        """See to it that there is something to validate by.
+
+        Raises:
+            ValueError: If no user of the validation part has negatives.
+        """
+        super().setup(stage)
+        module = self.trainer.datamodule  # type: ignore[attr-defined]  # of `fit`
+        stops = stage == "fit" and self.trainer.early_stopping_callback is not None
+        if stops and module and not (module.validation.negatives >= 0).any():
+            raise ValueError(
+                "'NextChoice' validates by given negatives (got none): give the data "
+                "some, or make a trainer with 'monitor' None"
+            )
+
     def on_fit_start(self) -> None:
         """Take what is below 1e-38 for 0, which keeps a processor fast.
 
@@ -92,8 +108,15 @@ class NextChoice(NextItem):
         torch.set_flush_denormal(True)
 
     def on_fit_end(self) -> None:
-        """Take numbers again for what they were taken for before."""
-        torch.set_flush_denormal(self._flushed)
+        """Forget what was for training alone."""
+        self.release()
+
+    def release(self) -> None:
+        """And take numbers again for what they were taken for before."""
+        super().release()
+        if self._flushed is not None:
+            torch.set_flush_denormal(self._flushed)
+            self._flushed = None
 
     def on_test_epoch_start(self) -> None:
         """Make ready for what the test ranks."""

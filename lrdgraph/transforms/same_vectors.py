@@ -35,7 +35,8 @@ class SameVectors(BaseTransform):
 
     Raises:
         ValueError: If the items have no finite vectors, vectors of another size than
-            those of the graph had, or such of another encoder.
+            those of the graph had, such of another encoder, or such that went through
+            steps already.
     """
 
     def __init__(self, graph: _Made) -> None:
@@ -55,6 +56,11 @@ class SameVectors(BaseTransform):
             raise ValueError(
                 f"'SameVectors' needs vectors of the encoder {self.encoder!r} "
                 f"(got {made_by!r})"
+            )
+        if items.get("vector_steps"):
+            raise ValueError(
+                "'SameVectors' needs vectors as the encoder made them (got such that "
+                "went through steps already): leave out 'Normalize' and 'Whiten'"
             )
         x = check_vectors(items.x, items.id, "SameVectors")
         for step in self.steps:

@@ -14,7 +14,14 @@ from torch_geometric.transforms import BaseTransform, Compose
 from lrdgraph.datasets import INTERACTS, ItemDataset, assemble
 from lrdgraph.files import download
 from lrdgraph.text.vector_step import VectorStep
-from lrdgraph.transforms import KCore, LeaveOneOut, Normalize, SetVectors, Whiten
+from lrdgraph.transforms import (
+    EmbedText,
+    KCore,
+    LeaveOneOut,
+    Normalize,
+    SetVectors,
+    Whiten,
+)
 
 
 class Toy(ItemDataset):
@@ -91,6 +98,25 @@ def test_changed_pre_transform_is_not_served_stale(root):
     data = Toy(root, pre_transform=Compose([KCore(1), AddColumn(values)]))[0]
     assert torch.equal(data["item"].x, values)
     assert Toy.builds == 4
+
+
+def test_vectors_of_another_model_in_the_same_place_are_not_served(root):
+    class Encoder:
+        """Of a folder, in which another model may be put."""
+
+        def __init__(self, fingerprint: str) -> None:
+            self.fingerprint = fingerprint
+
+        def __repr__(self) -> str:
+            return "Encoder('folder')"
+
+        def __call__(self, texts: list[str]) -> torch.Tensor:
+            return torch.full((len(texts), 1), float(self.fingerprint))
+
+    for content in "121":
+        data = Toy(root, pre_transform=EmbedText(Encoder(content)))[0]
+        assert data["item"].x.unique().item() == float(content)
+    assert Toy.builds == 2
 
 
 def test_pre_transform_that_cannot_be_identified_is_not_stored(root):

@@ -72,6 +72,18 @@ def test_long_texts_are_cut(minilm: Path) -> None:
     assert endless.isfinite().all()  # the model itself ends at 512
 
 
+def test_a_model_ends_where_its_positions_do(minilm: Path, monkeypatch) -> None:
+    """Not every tokenizer says where that is, and RoBERTa's begin later."""
+    encoder = TextEncoder(minilm, max_length=100_000)
+    monkeypatch.setattr(encoder._tokenizer, "model_max_length", 10**30)
+    text = "pen " * 1000
+    assert len(encoder._tokenize([text])[0]) == 512
+    assert encoder([text]).isfinite().all()
+    positions = encoder._model.embeddings.position_embeddings
+    monkeypatch.setattr(positions, "padding_idx", 1)
+    assert len(encoder._tokenize([text])[0]) == 510
+
+
 def test_the_model_is_loaded_only_for_new_texts(
     minilm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -100,6 +100,26 @@ def test_biases_have_no_penalty(task):
     assert {id(p) for p in second["params"]} == biases
 
 
+def test_what_has_no_negatives_is_refused_before_training(data, task, tmp_path):
+    without = data.clone()
+    for part in ("val", "test"):
+        del without["user"][f"{part}_negatives"]
+    trainer = make_choice_trainer(tmp_path, progress=False)
+    with pytest.raises(ValueError, match="'NextChoice' validates by given negatives"):
+        fit(trainer, task, module_of(without))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_training_that_fails_puts_tiny_numbers_right(data, task, tmp_path):
+    def fail(*_: object) -> None:
+        raise ArithmeticError
+
+    task.training_step = fail
+    with pytest.raises(ArithmeticError):
+        fit(make_choice_trainer(tmp_path, progress=False), task, module_of(data))
+    assert torch.tensor([1e-39]).mul(1).item() > 0
+
+
 @pytest.mark.parametrize("flushed", [False, True])
 def test_training_takes_tiny_numbers_for_nothing_and_puts_that_right(task, flushed):
     tiny, one = torch.tensor([1e-39]), torch.ones(1)

@@ -102,6 +102,8 @@ def _groups(
     mask: Tensor, num_groups: int = NUM_GROUPS
 ) -> Iterator[tuple[Tensor | slice, slice]]:
     """Rows and slots of histories of similar length, without slots that none fills."""
+    if not len(mask):
+        return
     length, number = mask.size(1), mask.sum(dim=1)
     num_groups = 1 if mask.is_cuda else min(num_groups, len(mask) // GROUP_ROWS)
     every = [slice(None)] if num_groups < 2 else number.argsort().chunk(num_groups)

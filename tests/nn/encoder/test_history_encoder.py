@@ -1,5 +1,7 @@
 import pytest
+import torch
 
+from lrdgraph.models import SASRec
 from lrdgraph.nn.encoder import (
     ENCODERS,
     HSTU,
@@ -45,6 +47,13 @@ def test_heads_share_the_channels(kind, channels, num_heads):
     message = rf"'num_heads' .* 'channels', {channels}, in '{name}' \(got {num_heads}\)"
     with pytest.raises(ValueError, match=message):
         kind(channels, 6, num_heads=num_heads)
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_no_history_at_all(name):
+    model = SASRec(5, 8, max_length=6, encoder=name).eval()
+    nothing = torch.empty(0, 6, dtype=torch.long)
+    assert model(nothing, history_time=nothing).shape == (0, 5)
 
 
 def test_unknown_encoder():
