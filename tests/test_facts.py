@@ -4,6 +4,7 @@ import torch
 from lrdgraph import LatentRelationGraph
 from lrdgraph.discovery import discover
 from lrdgraph.facts import KnownFacts, count_facts, typical_facts
+from lrdgraph.objectives import relation_losses
 from lrdgraph.testing import HashTextEncoder, make_shop
 from lrdgraph.transforms import LeaveOneOut, Transitions
 
@@ -73,6 +74,24 @@ def test_counts_of_others_are_those_without_the_pair():
         pairs = rest.any(2).nonzero().T
         expected = count_facts(pairs, rest[tuple(pairs)].float(), 7)
         assert torch.allclose(counts, expected[torch.stack([one, other])], atol=1e-6)
+
+
+def test_pairs_are_learned_from_as_if_nothing_was_known_of_them(graph, monkeypatch):
+    read, posterior = [], graph.dvae.training_posterior
+
+    def note(x: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
+        read.append(x)
+        return posterior(x, *rest)
+
+    edge_id = graph.static.nonzero().squeeze(-1)
+    monkeypatch.setattr(graph.dvae, "training_posterior", note)
+    monkeypatch.setattr(graph, "sample_pairs", lambda _: edge_id)
+    relation_losses(graph, None, 16)
+    edge_index = graph.edge_index[:, edge_id]
+    x, counts = read[0].split([graph.x.size(1), 2 * len(graph.dvae.facts)], dim=1)
+    assert x.equal(graph.x[edge_index.flatten()])
+    assert counts.equal(graph.facts.counts_of_others(edge_index))
+    assert (counts < graph.facts.counts[edge_index.flatten()]).any()
 
 
 def test_without_facts_nothing_is_shared():
