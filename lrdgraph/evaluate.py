@@ -87,7 +87,8 @@ def evaluate(
     check_histories(model, questions.histories)
     if count is None:
         count = questions.histories.training_count()
-    if count.shape != (num_items := questions.histories.num_items,):
+    num_items = questions.histories.num_items
+    if count.shape != (num_items,):
         raise ValueError(
             f"'count' needs the shape [{num_items}], a number for each item (got "
             f"{[*count.shape]})"

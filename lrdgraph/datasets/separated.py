@@ -11,7 +11,7 @@ import pandas as pd
 from lrdgraph.datasets.reading import open_text
 
 _SEPARATOR = re.compile(r"[,;\t|]")
-COMMA, SEMICOLON = ",", ";"
+_COMMA, _SEMICOLON = ",", ";"
 _MISSING = ["", "NA", "N/A", "NaN", "nan", "None", "null", "NULL"]
 
 
@@ -38,7 +38,7 @@ def read_separated(
         ValueError: If the file cannot be read, or if a row has more fields than the
             header.
     """
-    if separator == COMMA:
+    if separator == _COMMA:
         separator = _comma_or_semicolon(path)
     columns = _read_header(path, separator)
     with open_text(path) as file:
@@ -55,11 +55,11 @@ def read_separated(
 
 def _comma_or_semicolon(path: Path) -> str:
     num_fields = {}
-    for separator in (COMMA, SEMICOLON):
+    for separator in (_COMMA, _SEMICOLON):
         with open_text(path) as file:
             header = pd.read_csv(file, sep=separator, nrows=0, index_col=False)
         num_fields[separator] = len(header.columns)
-    return SEMICOLON if num_fields[COMMA] == 1 < num_fields[SEMICOLON] else COMMA
+    return _SEMICOLON if num_fields[_COMMA] == 1 < num_fields[_SEMICOLON] else _COMMA
 
 
 def _read_header(path: Path, separator: str) -> pd.Index:

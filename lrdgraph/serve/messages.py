@@ -17,7 +17,6 @@ MAX_AMONG = 10_000
 MAX_BODY = 1 << 20
 """Bytes of a request's body, at most."""
 
-
 MAX_TOLD = 10
 """Errors of a request that are told, at most."""
 
