@@ -7,12 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from zipfile import ZipFile
 
-import numpy as np
 import torch
-from torch import Tensor, nn
 from torch_geometric.data import HeteroData, InMemoryDataset
-from torch_geometric.transforms import BaseTransform
 
+from lrdgraph.datasets.identity import identity
 from lrdgraph.files import download, is_writable, save_tensors, user_cache
 
 Transform = Callable[[HeteroData], HeteroData]
@@ -30,9 +28,9 @@ class ItemDataset(InMemoryDataset):
     The result is stored as ``<name>-<fingerprint>.pt``. The fingerprint covers the
     class, its arguments, the raw files (size and time of change) and ``pre_transform``,
     so that none of them can change and still be served a stale result. A
-    ``pre_transform`` that cannot be told from another (the ``repr`` of something in it
-    shows a memory address, as a plain function's does) is applied every time and
-    nothing is stored.
+    ``pre_transform`` that cannot be told from another, as one with a plain function or
+    an object of a foreign class in it, is applied every time and nothing is stored; an
+    object with a ``fingerprint`` can be.
 
     Args:
         root: Folder with the raw files, either directly in it or in ``root/raw``.
@@ -104,7 +102,7 @@ class ItemDataset(InMemoryDataset):
             _FORMAT,
             self.name_and_arguments,
             stamps,
-            _describe(self.pre_transform),
+            identity(self.pre_transform),
         )
         fingerprint = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
         return [f"{'-'.join(self.name_and_arguments)}-{fingerprint}.pt"]
@@ -140,7 +138,7 @@ class ItemDataset(InMemoryDataset):
             return self._build()
         for name in self.raw_file_names:
             self.raw_file(name)
-        if " at 0x" in _describe(self.pre_transform):
+        if identity(self.pre_transform) is None:
             return self._build()
         path = Path(self.processed_paths[0])
         stored = None if force_reload else _read(path)
@@ -203,29 +201,3 @@ def _read(path: Path) -> HeteroData | None:
         message = f"'{path}' cannot be read ({error}); building it anew"
         warnings.warn(message, stacklevel=2)
         return None
-
-
-def _describe(value: object) -> str:
-    """A text that differs for transforms that differ in any attribute."""
-    if isinstance(value, BaseTransform):
-        arguments = [f"{name}={_describe(part)}" for name, part in vars(value).items()]
-        kind = f"{type(value).__module__}.{type(value).__qualname__}"
-        return f"{kind}({', '.join(arguments)})"
-    if isinstance(value, nn.Module):
-        return f"{value}{_describe(dict(value.state_dict()))}"
-    if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{k!r}: {_describe(v)}' for k, v in value.items())}}}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_describe, value))}]"
-    if isinstance(value, Tensor):
-        flat = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
-        return f"Tensor({list(value.shape)}, {value.dtype}, {_sha256(flat)})"
-    if isinstance(value, np.ndarray):
-        content = _describe(value.tolist()) if value.dtype.hasobject else _sha256(value)
-        return f"array({value.shape}, {value.dtype}, {content})"
-    # Of an encoder, what its model holds, and not its name alone.
-    return f"{value!r}{getattr(value, 'fingerprint', '')}"
-
-
-def _sha256(value: Tensor | np.ndarray) -> str:
-    return hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()

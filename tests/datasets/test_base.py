@@ -221,6 +221,7 @@ def test_vectors_and_what_was_done_to_them_are_read_back(root):
         lambda row: row.bfloat16(),
         lambda row: row.numpy().astype(object),
         lambda row: VectorStep(row),
+        lambda row: VectorStep(row).forward,
     ],
 )
 def test_a_pre_transform_is_told_from_others_by_whatever_it_holds(root, wrap):

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
-from lrdgraph.datasets.base import _describe
+from lrdgraph.datasets.identity import identity
 from lrdgraph.testing import TransformContract
 from lrdgraph.transforms import SetVectors
 
@@ -119,9 +119,9 @@ def test_unusable_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_dataset_caches_tell_different_vectors_apart() -> None:
-    assert _describe(SetVectors(X)) == _describe(SetVectors(X.numpy()))
-    assert _describe(SetVectors(X)) != _describe(SetVectors(X + 1e-6))
+    assert identity(SetVectors(X)) == identity(SetVectors(X.numpy()))
+    assert identity(SetVectors(X)) != identity(SetVectors(X + 1e-6))
     other_ids = dict(zip("bac", X, strict=True))
-    assert _describe(SetVectors(dict(zip("abc", X, strict=True)))) != _describe(
+    assert identity(SetVectors(dict(zip("abc", X, strict=True)))) != identity(
         SetVectors(other_ids)
     )
