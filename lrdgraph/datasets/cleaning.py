@@ -163,10 +163,10 @@ def as_seconds(column: pd.Series, table: str) -> NDArray[np.float64]:
     if column.dtype == object:
         column = column.map(_without_ticks)
     numbers = pd.to_numeric(column, errors="coerce")
-    dates = pd.api.types.is_datetime64_any_dtype(column) or numbers.isna().all()
+    seconds = _to_float(numbers)
+    dates = pd.api.types.is_datetime64_any_dtype(column) or np.isnan(seconds).all()
     if dates:
-        numbers = _since_epoch(column)
-    seconds = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+        seconds = _to_float(_since_epoch(column))
     wrong = ~((seconds >= 0) & (seconds < _LARGEST_SECONDS))
     if wrong.any():
         odd = wrong if dates else _odd_ones(column, seconds, wrong)
@@ -185,6 +185,11 @@ def as_seconds(column: pd.Series, table: str) -> NDArray[np.float64]:
     return seconds
 
 
+def _to_float(numbers: "pd.Series[float]") -> NDArray[np.float64]:
+    # What isna() says depends on the kind of column: a NaN of Arrow is a value there.
+    return numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
 def _since_epoch(column: pd.Series) -> "pd.Series[float]":
     """Seconds up to dates, NaN for what is none."""
     moment = pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")
@@ -198,7 +203,7 @@ def _odd_ones(
 ) -> NDArray[np.bool_]:
     """Which rows to blame where numbers and dates are mixed: the rarer kind."""
     is_number = ~np.isnan(seconds)
-    is_date = ~is_number & _since_epoch(column.mask(is_number)).notna().to_numpy()
+    is_date = ~is_number & ~np.isnan(_to_float(_since_epoch(column.mask(is_number))))
     return ~is_date if is_date.sum() > is_number.sum() else wrong
 
 

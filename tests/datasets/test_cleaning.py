@@ -3,6 +3,7 @@ from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from lrdgraph.datasets import INTERACTS, assemble, from_tables
@@ -107,6 +108,20 @@ def test_timestamps_of_arrow(unit, zone):
     assert from_tables(bought, PENS)[INTERACTS].time.tolist() == times(*STAMPS)
     with pytest.raises(ValueError, match=rf"{ISO} \(got .* in row 1\)"):
         from_tables(bought.assign(time=column.where([True, False])), PENS)
+
+
+@pytest.mark.parametrize("kind", ["string[pyarrow]", pd.ArrowDtype(pa.string())])
+def test_dates_as_strings_of_arrow(kind):
+    column = pd.Series(["2024-01-02", "2024-01-03T04:05:06Z"]).astype(kind)
+    bought = BOUGHT.assign(time=column)
+    assert from_tables(bought, PENS)[INTERACTS].time.tolist() == times(*column)
+    with pytest.raises(ValueError, match=r"got '?5'? in row 1; others are dates"):
+        from_tables(
+            pd.DataFrame({"user_id": "u", "item_id": "a"}, index=range(3)).assign(
+                time=pd.Series([column[0], "5", column[1]]).astype(kind)
+            ),
+            PENS,
+        )
 
 
 NO_MOMENTS = {
