@@ -35,8 +35,8 @@ class ReChorus(SharedValueDataset):
       where 0 stands for unknown, and makes a relation ``same_<name>``; a column
       ``r_<name>`` (a list of items) is the relation ``<name>``.
     * ``<any>.item2index`` (optional, no header): the item's own id, e.g. its ASIN, and
-      the number that stands for it in the other files. Without it, that number is the
-      external id.
+      the number that stands for it in the other files. For an item without, that
+      number is the external id.
     * ``<any>.text`` (optional): ``id`` (the item's own) and ``text``. An item that has
       none gets ``''``.
 
@@ -54,7 +54,8 @@ class ReChorus(SharedValueDataset):
 
     Raises:
         ValueError: If a column is missing, a list is no list of integers, a negative is
-            not in the catalogue, or a user has two lists of negatives in a file.
+            not in the catalogue, a user has two lists of negatives in a file, or the
+            number of an item without an id of its own is the id of another one.
         FileNotFoundError: If ``train.csv``, ``dev.csv`` or ``test.csv`` is missing.
     """
 
@@ -77,7 +78,7 @@ class ReChorus(SharedValueDataset):
         meta = self._read_meta()
         names = self._read_item_ids()
         numbers = np.union1d(meta.index, [*interactions["item"], *names.index])
-        ids = names.reindex(numbers).fillna(pd.Series(numbers.astype(str), numbers))
+        ids = _ids_of(numbers, names)
         items = self._describe_items(ids, meta)
         data = assemble(
             interactions.assign(item=ids[interactions["item"]].to_numpy()),
@@ -137,6 +138,20 @@ class ReChorus(SharedValueDataset):
             value = meta[column].reindex(ids.index)
             items[column.removeprefix("i_")] = value.mask(value == 0).astype(object)
         return items
+
+
+def _ids_of(numbers: NDArray[np.int64], names: pd.Series) -> "pd.Series[str]":
+    """The items' own ids by their number, which stands in where there is none."""
+    ids = names.reindex(numbers).fillna(pd.Series(numbers.astype(str), numbers))
+    bare = ids.str.strip()  # as they are compared
+    if not bare.is_unique:
+        first, second = bare.index[bare == bare[bare.duplicated()].iloc[0]][:2]
+        raise ValueError(
+            "'*.item2index' needs ids that are told from each other, and from the "
+            f"numbers of items without one (got {ids[first]!r} for {first} and "
+            f"{ids[second]!r} for {second})"
+        )
+    return ids
 
 
 def _read_part(path: Path) -> pd.DataFrame:

@@ -69,6 +69,24 @@ def test_spaces_around_an_id_give_nobody_the_negatives_of_another(root) -> None:
     assert users.test_negatives.tolist() == [[-1, -1], [0, 3]]
 
 
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("4\t1\nBB\t2\nCC\t3\n", r"got '4' for 1 and '4' for 4\)"),
+        ("AA\t1\nAA \t2\nCC\t3\nDD\t4\n", r"got 'AA' for 1 and 'AA ' for 2\)"),
+    ],
+)
+def test_no_item_is_called_like_another(root, rows, message):
+    (root / "Toy.item2index").write_text(rows)
+    with pytest.raises(ValueError, match=rf"item2index' needs ids .*{message}"):
+        ReChorus(root)
+
+
+def test_an_item_without_an_id_is_called_by_its_number(root):
+    (root / "Toy.item2index").write_text("AA\t1\nBB\t2\nCC\t3\n")
+    assert ReChorus(root)[0]["item"].id == ["AA", "BB", "CC", "4"]
+
+
 def test_only_the_three_parts(root):
     for name in ("item_meta.csv", "Toy.item2index", "Toy.text"):
         (root / name).unlink()
