@@ -256,10 +256,14 @@ def _describe_item(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
 
 
 def _leaf(path: object) -> str:
-    """The last of a path of categories; 2014 has several, of which the first counts."""
-    while isinstance(path, list) and path:
-        path = path[0] if isinstance(path[0], list) else path[-1]
-    return clean_text(path)
+    """The last of a path of categories; 2014 has several, of which the first counts.
+
+    In 2018 some paths end in what is left of the page's markup, which says nothing.
+    """
+    while isinstance(path, list) and path and isinstance(path[0], list):
+        path = path[0]
+    names = reversed(path) if isinstance(path, list) else [path]
+    return next(filter(None, map(clean_text, names)), "")
 
 
 def _related(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

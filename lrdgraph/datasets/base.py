@@ -15,7 +15,7 @@ from lrdgraph.files import download, is_writable, save_tensors, user_cache
 
 Transform = Callable[[HeteroData], HeteroData]
 
-_FORMAT = 2  # raise it when the processed file changes its meaning
+_FORMAT = 3  # raise it when the processed file changes its meaning
 
 
 class ItemDataset(InMemoryDataset):

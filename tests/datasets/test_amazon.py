@@ -122,6 +122,17 @@ def test_script_is_no_title(tmp_path):
     assert data["item"].text == ["", "", ""]
 
 
+def test_what_is_left_of_markup_is_no_category(tmp_path) -> None:
+    write_2018(tmp_path)
+    paths = [["Office", "Pens", "</span></span></span>"], ["<b></b>", ""], []]
+    meta = [
+        {"asin": asin, "category": p} for asin, p in zip(TITLES, paths, strict=True)
+    ]
+    write(tmp_path / "meta_Toys.json.gz", meta, json.dumps)
+    data = AmazonReviews(tmp_path, "Toys", "2018")[0]
+    assert data["item"].category == ["Pens", "", ""]
+
+
 def test_of_an_item_told_twice_the_first_counts(tmp_path) -> None:
     write_2018(tmp_path)
     meta = [{"asin": "A1", "title": title} for title in ("Pen", "Pencil")]
