@@ -95,7 +95,8 @@ class AmazonReviews(SharedValueDataset):
     test period: show a result with them beside one without.
 
     Args:
-        root: Folder of the raw files; see :class:`ItemDataset`.
+        root: Folder of the raw files, packed (``.gz``) or not; see
+            :class:`ItemDataset`.
         name: Category as spelt in the file names, e.g. ``'Office_Products'``
             (default: ``'Beauty'``).
         release: ``'2014'``, ``'2018'`` or ``'2023'`` (default: ``'2014'``).
@@ -156,7 +157,13 @@ class AmazonReviews(SharedValueDataset):
         urls = [
             pattern.format(self.name) for pattern in (release.reviews, release.meta)
         ]
-        return {url.rsplit("/", 1)[1]: url for url in urls}
+        return {self._as_it_lies(url.rsplit("/", 1)[1]): url for url in urls}
+
+    def _as_it_lies(self, name: str) -> str:
+        """The name of a packed file, or of the unpacked one that is there instead."""
+        plain = name.removesuffix(".gz")
+        is_packed = self._raw_path(name).exists() or not self._raw_path(plain).exists()
+        return name if is_packed else plain
 
     def build(self) -> HeteroData:
         """Reads reviews and metadata."""

@@ -133,6 +133,19 @@ def test_what_is_left_of_markup_is_no_category(tmp_path) -> None:
     assert data["item"].category == ["Pens", "", ""]
 
 
+@pytest.mark.parametrize("folder", [".", "raw"])
+def test_files_that_somebody_unpacked(folder, tmp_path) -> None:
+    (tmp_path / folder).mkdir(exist_ok=True)
+    write_2023(tmp_path / folder)
+    packed = AmazonReviews(tmp_path, "Toys", "2023")[0]
+    for path in (tmp_path / folder).glob("*.gz"):
+        path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+        path.unlink()
+    data = AmazonReviews(tmp_path, "Toys", "2023")[0]
+    assert data["item"].text == packed["item"].text
+    assert data[INTERACTS].time.equal(packed[INTERACTS].time)
+
+
 def test_of_an_item_told_twice_the_first_counts(tmp_path) -> None:
     write_2018(tmp_path)
     meta = [{"asin": "A1", "title": title} for title in ("Pen", "Pencil")]
