@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -100,12 +101,15 @@ def download(url: str, path: Path) -> None:
         OSError: If the file cannot be fetched in full or cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:
-        expected = answer.headers.get("Content-Length")
-        with atomic_write(path) as file:
-            shutil.copyfileobj(answer, file)
-            if expected is not None and file.tell() != int(expected):
-                raise OSError(f"got {file.tell()} of {expected} bytes")
+    try:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:
+            expected = answer.headers.get("Content-Length")
+            with atomic_write(path) as file:
+                shutil.copyfileobj(answer, file)
+                if expected is not None and file.tell() != int(expected):
+                    raise OSError(f"got {file.tell()} of {expected} bytes")
+    except HTTPException as error:  # as where an answer in chunks is cut off
+        raise OSError(f"the answer is no whole one: {error!r}") from error
 
 
 def digest_of(path: str | Path) -> str:

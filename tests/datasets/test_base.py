@@ -201,6 +201,34 @@ def test_download_of_nothing_leaves_nothing(server, tmp_path):
     assert not (tmp_path / "nothing.gz").exists()
 
 
+class CutOff(http.server.BaseHTTPRequestHandler):
+    """Answers in chunks and goes away within one."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:  # noqa: N802  # what the base class calls
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.wfile.write(b"10\r\nuser")
+        self.close_connection = True
+
+    def log_message(self, *args: object) -> None:
+        """Nothing."""
+
+
+def test_a_download_that_is_cut_off_says_where_to_get_the_file(tmp_path, monkeypatch):
+    with http.server.HTTPServer(("127.0.0.1", 0), CutOff) as httpd:
+        threading.Thread(target=httpd.handle_request).start()
+        url = f"http://127.0.0.1:{httpd.server_port}/toy.csv"
+        monkeypatch.setattr(Toy, "raw_urls", {"toy.csv": url})
+        with pytest.raises(
+            FileNotFoundError, match=rf"IncompleteRead.*get it from {url}"
+        ):
+            Toy(tmp_path / "new")
+    assert os.listdir(tmp_path / "new" / "raw") == []
+
+
 def test_vectors_and_what_was_done_to_them_are_read_back(root):
     x = torch.randn(5, 4)
     steps = Compose([SetVectors(x), Whiten(2), Normalize()])
