@@ -40,7 +40,8 @@ def with_items(
         ids: External ids of the new items.
         texts: Their texts.
         encoder: What made the vectors of the other items' texts.
-        k: Number of neighbours of a new item, in both directions.
+        k: Number of known neighbours of a new item, in both directions, and of new ones
+            at most; see :func:`arrive`.
 
     Raises:
         ValueError: If another encoder made the graph's vectors, or for what
@@ -77,6 +78,10 @@ def arrive(
 ) -> Candidates:
     """Items and pairs of a graph with new items, paired with their nearest ones.
 
+    An item is known if somebody has bought it, or if nobody has bought any. A new item
+    is paired with the ``k`` nearest known ones, so that it is reached however many like
+    it arrive with it, and with those of the ``k`` nearest of all that are not known.
+
     Nothing of the pairs that exist changes. Those that lead to a new item, of which its
     text says all that is known, count by how near the texts are: their ``scale`` is
     multiplied by ``exp(3 (cos - mean))``, with the mean cosine of the pairs by text
@@ -88,8 +93,8 @@ def arrive(
         ids: External ids of the ``M`` new items.
         texts: Their texts.
         x: Their vectors, made like those of the others, with shape ``[M, C_text]``.
-        k: Number of neighbours of a new item. The search is exact and costs
-            ``O(M (N + M) C)``; an item is lent as many pairs as lead to its neighbours.
+        k: Number of known neighbours of a new item. The search is exact and costs
+            ``O(M (N + M) C)``; an item is lent as many pairs as lead to these.
 
     Raises:
         ValueError: If an id is there already or twice, if the vectors are of another
@@ -99,10 +104,12 @@ def arrive(
     _check(candidates, ids, x, k)
     united = torch.cat([candidates.x, x.to(candidates.x)])
     num_items = len(united)
-    pairs = _nearest(united, len(candidates.ids), k)
-    text = torch.cat([_key(pairs, num_items), _key(pairs.flip(0), num_items)]).unique()
-    lent, count = lend(graph, pairs, cosines(united, pairs), num_items)
     old = _renumber(candidates, num_items)
+    known = _known(old, len(candidates.ids))
+    pairs = _nearest(united, known, len(candidates.ids), k)
+    text = torch.cat([_key(pairs, num_items), _key(pairs.flip(0), num_items)]).unique()
+    near = pairs[:, known[pairs[1]]]
+    lent, count = lend(graph, near, cosines(united, near), num_items)
     every = ascending(torch.cat([old.key, text, lent])).unique_consecutive()
     grown = _extend(old, every, text)
     grown.transitions[torch.searchsorted(grown.key, lent)] = count
@@ -122,7 +129,7 @@ def lend(
 
     Args:
         graph: The graph without the new items.
-        pairs: New items and those near to them in text, ``[2, n]``.
+        pairs: New items and known ones near to them in text, ``[2, n]``.
         cosine: Of each of these pairs, ``[n]``.
         num_items: Number of items, with the new ones.
 
@@ -131,8 +138,7 @@ def lend(
         the mean weight of the transitions to the items near, weighted by a softmax of
         20 times the cosine. (Theirs may be fractions: nobody was counted.)
     """
-    known = pairs[1] < graph.num_items
-    borrower, lender, cosine = pairs[0, known], pairs[1, known], cosine[known]
+    borrower, lender = pairs
     share = softmax(_SHARPNESS * cosine, borrower)
     followed = graph.transitions.nonzero().squeeze(-1)
     followed = followed[graph.edge_index[1, followed].argsort(stable=True)]
@@ -197,17 +203,31 @@ def _renumber(candidates: Candidates, num_items: int) -> Candidates:
     )
 
 
-def _nearest(x: Tensor, first: int, k: int) -> Tensor:
-    """Pairs ``[2, n]`` of the items from ``first`` on with their ``k`` nearest ones."""
-    filled = x.abs().sum(dim=1).nonzero().squeeze(-1)
-    unit, new = normalize(x[filled], eps=0.0), filled[filled >= first]
+def _known(old: Candidates, first: int) -> Tensor:
+    """Which items before ``first`` somebody has bought, all if nobody any, ``[N]``."""
+    bought = old.popularity > 0
+    bought[:first] |= ~bought.any()
+    return bought
+
+
+def _nearest(x: Tensor, known: Tensor, first: int, k: int) -> Tensor:
+    """Pairs ``[2, n]`` of the items from ``first`` on with others near to them.
+
+    These are the ``k`` nearest of the ``known [N]`` ones, and the ``k`` nearest of all.
+    """
+    filled = x.abs().sum(dim=1) > 0
+    parts = [(filled & part).nonzero().squeeze(-1) for part in (known, ~known)]
+    column, num_known = torch.cat(parts), len(parts[0])
+    unit = normalize(x[column], eps=0.0)
     pairs = [torch.empty(2, 0, dtype=torch.long, device=x.device)]
-    for item in new.split(_ROWS):
+    for item in column[column >= first].split(_ROWS):
         similarity = normalize(x[item], eps=0.0) @ unit.T
-        similarity[item.unsqueeze(1) == filled] = -torch.inf
-        found = similarity.topk(min(k, len(filled) - 1)).indices
-        source = item.unsqueeze(1).expand_as(found)
-        pairs.append(torch.stack([source.flatten(), filled[found].flatten()]))
+        similarity[item.unsqueeze(1) == column] = -torch.inf
+        taken = torch.zeros_like(similarity, dtype=torch.bool)
+        for part in (similarity[:, :num_known], similarity):
+            taken.scatter_(1, part.topk(min(k, part.size(1))).indices, True)
+        source, target = (taken & similarity.isfinite()).nonzero(as_tuple=True)
+        pairs.append(torch.stack([item[source], column[target]]))
     return torch.cat(pairs, dim=1)
 
 

@@ -1,3 +1,5 @@
+from collections.abc import Iterable
+
 import pytest
 import torch
 from torch import Tensor
@@ -54,16 +56,42 @@ def test_pairs_stay_sorted_by_source(grown):
         assert edge_id.equal((grown.edge_index[0] == item).nonzero().squeeze(1))
 
 
+def nearest(graph: LatentRelationGraph, new: int, among: Iterable[int]) -> list[int]:
+    """The five nearest of some items, the slow way."""
+    unit = torch.nn.functional.normalize(graph.x)
+    others = [i for i in among if i != new and unit[i].any()]
+    return sorted(others, key=lambda i: -float(unit[new] @ unit[i]))[:5]
+
+
+def bought(graph: LatentRelationGraph) -> list[int]:
+    return graph.popularity.nonzero().squeeze(1).tolist()
+
+
 def test_new_items_are_paired_with_their_nearest_in_both_directions(graph, grown):
-    unit = torch.nn.functional.normalize(grown.x)
+    assert len(bought(graph)) < graph.num_items
     expected = set()
     for new in (graph.num_items, graph.num_items + 1):
-        cosine = unit @ unit[new]
-        cosine[new] = -1
-        for near in cosine[:-1].topk(5).indices.tolist():
-            expected |= {(grown.ids[new], grown.ids[near])}
-            expected |= {(grown.ids[near], grown.ids[new])}
+        for among in (bought(graph), range(grown.num_items)):
+            for near in nearest(grown, new, among):
+                expected |= {(grown.ids[new], grown.ids[near])}
+                expected |= {(grown.ids[near], grown.ids[new])}
     assert pairs_of(grown, IDS) == expected
+
+
+@pytest.mark.parametrize("at_once", [6, 1])
+def test_each_is_reached_however_many_alike_arrive(graph, at_once):
+    ids = [f"colour{index}" for index in range(6)]
+    texts = [f"Corvid dock for a lantern, colour {index}" for index in range(6)]
+    grown = graph
+    for first in range(0, 6, at_once):
+        part = slice(first, first + at_once)
+        grown = grown.with_items(ids[part], texts[part], ENCODER, k=5)
+    pairs = set(zip(*grown.edge_index.tolist(), strict=True))
+    for new in range(graph.num_items, grown.num_items):
+        for near in nearest(grown, new, bought(graph)):
+            assert {(new, near), (near, new)} <= pairs
+        lent = grown.transitions[grown.edge_index[1] == new]
+        assert (lent > 0).sum() > 5
 
 
 def test_new_pairs_are_near_in_text_and_nobody_followed_them(graph, grown):
@@ -82,10 +110,8 @@ def test_transitions_are_lent_by_the_items_that_a_new_one_reads_like(graph, grow
     column = grown.relations.index("transition")
     weight = grown().weight[:, column]
     for new in (graph.num_items, graph.num_items + 1):
-        cosine = unit @ unit[new]
-        cosine[new] = -1
-        near = [i for i in cosine[:-1].topk(5).indices.tolist() if i < graph.num_items]
-        share = (20 * cosine[near]).softmax(0).tolist()
+        near = nearest(grown, new, bought(graph))
+        share = (20 * unit[near] @ unit[new]).softmax(0).tolist()
         expected: dict[int, float] = {}
         for part, lender in zip(share, near, strict=True):
             for edge in (graph.edge_index[1] == lender).nonzero().flatten().tolist():
@@ -177,6 +203,15 @@ def narrow(texts: list[str]) -> Tensor:
 def test_what_cannot_be_added_is_refused(graph, ids, texts, options, message):
     with pytest.raises(ValueError, match=message):
         graph.with_items(ids, texts, **{"encoder": ENCODER, **options})
+
+
+def test_all_items_are_known_where_nobody_has_bought_any():
+    graph = LatentRelationGraph(TextKNN(2)(make_shop([[0]], 9)), num_latent=1)
+    assert not bought(graph)
+    grown = graph.with_items(["a", "b"], ["thing i3", "thing"], HashTextEncoder(8), k=5)
+    for new in (9, 10):
+        leaving = grown.edge_index[1, grown.edge_index[0] == new].tolist()
+        assert set(nearest(grown, new, range(9))) <= set(leaving)
 
 
 def test_a_graph_without_text_neighbours_takes_no_items():
