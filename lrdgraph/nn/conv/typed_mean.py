@@ -60,7 +60,9 @@ class FrozenTypedMean:
         edge_weight: Weight of each relation on each edge, with shape ``[E, R]``, in
             whose place the shares are kept: there may be gigabytes of them.
         num_items: Number of items ``N``.
-        min_share: Shares up to this are dropped (soft types leave many tiny ones).
+        min_weight: Weights up to this part of the strongest one that reaches the same
+            item, by whatever relation, are dropped: soft types leave many tiny ones. A
+            part of it, as each of very many neighbours has a tiny share of the mean.
 
     Raises:
         ValueError: If edges are not sorted by source.
@@ -71,16 +73,20 @@ class FrozenTypedMean:
         edge_index: Tensor,
         edge_weight: Tensor,
         num_items: int,
-        min_share: float = 1e-2,
+        min_weight: float = 0.05,
     ) -> None:
         if (edge_index[0, 1:] < edge_index[0, :-1]).any():
             raise ValueError("'edge_index' needs to be sorted by source (it is not)")
         share, target = edge_weight.detach(), edge_index[1]
+        strongest = share.new_zeros(num_items)
         # A relation at a time: its sums stay in the cache, those of all would not.
         for one in share.unbind(1):
+            strongest.scatter_reduce_(0, target, one, "amax")
+        least = min_weight * strongest[target]
+        for one in share.unbind(1):
             total = one.new_zeros(num_items).scatter_add_(0, target, one)
-            one /= total.clamp_(min=1)[target]
-        self.share = torch.threshold_(share, min_share, 0)
+            one.masked_fill_(one <= least, 0).div_(total.clamp_(min=1)[target])
+        self.share = share
         self._edge_index, self._num_items = edge_index, num_items
 
     def __deepcopy__(self, memo: object) -> FrozenTypedMean:

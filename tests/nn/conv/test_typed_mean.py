@@ -61,15 +61,25 @@ def test_frozen_edges_need_to_be_sorted():
         FrozenTypedMean(edge_index, torch.rand(4, 3), NUM_ITEMS)
 
 
-def test_tiny_shares_are_dropped():
+def test_weights_tiny_beside_the_strongest_are_dropped():
     edge_index = torch.tensor([[0, 1], [2, 2]])
     weight = torch.tensor([[1.0], [5e-4]])
     x = torch.eye(3)
     comp = torch.eye(1)
     mean = FrozenTypedMean(edge_index, weight.clone(), 3)(x, comp)[0, 2]
     assert torch.allclose(mean, torch.tensor([1 / 1.0005, 0, 0]))
-    kept = FrozenTypedMean(edge_index, weight.clone(), 3, min_share=0.0)(x, comp)
+    kept = FrozenTypedMean(edge_index, weight.clone(), 3, min_weight=0.0)(x, comp)
     assert torch.allclose(kept, typed_mean(x, edge_index, weight))
+
+
+@pytest.mark.parametrize("number", [20, 99, 100, 101, 1000])
+def test_an_item_hears_its_neighbours_however_many_they_are(number):
+    edge_index = torch.stack([torch.arange(1, number + 1), torch.zeros(number).long()])
+    weight = torch.rand(number, 2) * torch.tensor([1.0, 0.2]) * number**-0.25
+    x = torch.rand(number + 1, 3)
+    means = typed_mean(x, edge_index, weight)[:, 0]
+    heard = FrozenTypedMean(edge_index, weight.clone(), number + 1)
+    assert torch.allclose(heard.rows(torch.tensor([0]), x)[0], means, rtol=0.1)
 
 
 @given(edges, st.lists(item, max_size=7))
