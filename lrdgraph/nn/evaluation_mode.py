@@ -13,10 +13,10 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     Args:
         model: The model.
     """
-    if not model.training:  # nothing to do, and walking through it takes a while
+    trained = [module for module in model.modules() if module.training]
+    if not trained:
         yield
         return
-    trained = [module for module in model.modules() if module.training]
     model.eval()
     try:
         yield

@@ -86,9 +86,13 @@ class FrozenConvs(nn.ModuleList):
             everybody: What computes the states of all items, ``[N, C]``.
             type_edges: What types edges anew.
         """
-        if not (self.training and self._heard):
-            self._heard = self._hear(everybody(), type_edges()) if len(self) else []
-        for conv, heard in zip(self._convs(), self._heard, strict=True):
+        if not len(self):
+            return states
+        kept = self._heard if self.training else []
+        self.forget()  # before there are new ones
+        every = kept or self._hear(everybody(), type_edges())
+        self._heard = every if self.training else []
+        for conv, heard in zip(self._convs(), every, strict=True):
             states = states + F.gelu(conv.mixed(states, heard.index_select(0, item)))
         return states
 

@@ -198,3 +198,21 @@ def test_every_pair_is_drawn_as_often_as_it_should_be():
     salts = torch.randint(2**62, (4000, 2))
     drawn = torch.stack([sampled._draw(key, salt, torch.tensor(0.3)) for salt in salts])
     assert (drawn.float().mean(0) - 0.3).abs().max() < 0.04
+
+
+@torch.no_grad()
+def test_what_neighbours_said_is_heard_anew_after_an_evaluation(data):
+    model, everything = lrdrec(data, 20), batch(data)
+    model.train().loss(everything)
+    heard = model.convs._heard[0]
+    model.loss(everything)
+    assert model.convs._heard[0] is heard
+    model.id.weight.mul_(2)
+    model.eval().loss(everything)
+    model.train().loss(everything)
+    assert not torch.allclose(model.convs._heard[0], heard, atol=1e-3)
+    again = model.convs._heard[0]
+    model.eval().loss(everything)
+    assert model.convs._heard == []
+    model.train().loss(everything)
+    assert model.convs._heard[0] is not again
