@@ -31,7 +31,8 @@ def contributions(
     r"""What each path adds to the scores of some items.
 
     The contribution of a path is :math:`g_{r,\Delta(t)}\, w_r(t, j)`: its term of the
-    sum in :class:`~lrdgraph.nn.RelationalScorer`.
+    sum in :class:`~lrdgraph.nn.RelationalScorer`. An item that was bought several times
+    is one reason, not several: its last purchase has what all of them add.
 
     Args:
         model: The trained model, over a graph with ``R`` relations.
@@ -40,7 +41,8 @@ def contributions(
         index: An index of the model, which knows what pairs weigh; None finds out.
 
     Returns:
-        Contributions with shape ``[B, k, L, R]``, zero where there is no edge.
+        Contributions with shape ``[B, k, L, R]``, zero where there is no edge, and for
+        all purchases of an item but the last.
     """
     length = history.size(1)
     source = history.unsqueeze(1).expand(-1, item.size(1), -1)  # [B, k, L]
@@ -51,7 +53,14 @@ def contributions(
         weight = (index or model).edges(edge_id[place]).weight
     added = weight.new_zeros(*edge_id.shape, weight.size(1))
     added[place] = weight * gates
-    return added
+    return _to_last_purchase(added, history)
+
+
+def _to_last_purchase(added: Tensor, history: Tensor) -> Tensor:
+    same = history.unsqueeze(1) == history.unsqueeze(2)  # [B, L, L]
+    last = ~same.triu(1).any(-1)
+    receives = (same & last.unsqueeze(2)).to(added.dtype)
+    return receives.unsqueeze(1) @ added
 
 
 def explain(

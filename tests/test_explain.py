@@ -78,6 +78,18 @@ def test_reasons_add_up_to_what_typed_edges_add(model, history, monkeypatch):
         assert strength == sorted(strength, reverse=True)
 
 
+def test_an_item_bought_several_times_is_one_reason(model):
+    once, thrice = (explain(model, n * ["i0"], 1, 999) for n in (1, 3))
+    paths = [reason[:2] for reason in thrice]
+    assert len(set(paths)) == len(paths)
+    assert set(paths) == {reason[:2] for reason in once}
+    gates = model.scorer.gates()[:, :3].sum(1) / model.scorer.gates()[:, 0]
+    for reason in once:
+        [same] = [other for other in thrice if other[:2] == reason[:2]]
+        more = gates[model.graph.relations.index(reason.relation)]
+        assert same.contribution == pytest.approx(reason.contribution * float(more))
+
+
 def test_what_adds_next_to_nothing_is_no_reason(model):
     [weakest] = explain(model, ["i0"], 1, 999)[-1:]
     with torch.no_grad():

@@ -137,18 +137,24 @@ def recommend_all(
     shown = tqdm(steps, desc="recommend", disable=not progress)
     with model.edges_kept() if index is None and len(steps) > 1 else nullcontext():
         for first, batch in zip(shown, ranked, strict=True):
-            tables.append(_table(model, users[first : first + batch_size], *batch))
+            some = users[first : first + batch_size]
+            tables.append(_table(model, index, some, *batch))
     return pd.concat(tables[1:] or tables, ignore_index=True)
 
 
 def _table(
-    model: LRDRec, users: Sequence[str], slots: Tensor, value: Tensor, item: Tensor
+    model: LRDRec,
+    index: ItemIndex | None,
+    users: Sequence[str],
+    slots: Tensor,
+    value: Tensor,
+    item: Tensor,
 ) -> pd.DataFrame:
     """The rows of a batch, each with its strongest reason."""
     graph = model.graph
     row, rank = value.isfinite().nonzero(as_tuple=True)
     target = item[row, rank]
-    added = contributions(model, slots, item).flatten(2)  # [B, k, L * R]
+    added = contributions(model, slots, item, index).flatten(2)  # [B, k, L * R]
     contribution, place = added[row, rank].max(-1)
     source = slots[row, place // len(graph.relations)]
     relation = place % len(graph.relations)
