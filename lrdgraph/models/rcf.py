@@ -72,7 +72,9 @@ class RCF(nn.Module):
             an objective other than ``'released'``.
 
     Raises:
-        ValueError: For what :func:`~lrdgraph.models.agreement.check_agreement` raises.
+        ValueError: If ``max_length`` is not positive, or for what
+            :func:`~lrdgraph.models.agreement.check_agreement` and
+            :class:`~lrdgraph.nn.relational_attention.RelationEncoder` raise.
     """
 
     num_pairs = 512
@@ -99,6 +101,8 @@ class RCF(nn.Module):
     ) -> None:
         super().__init__()
         check_agreement(graph, knowledge, num_users, hidden_channels)
+        if max_length < 1:
+            raise ValueError(f"'max_length' needs to be positive (got {max_length})")
         self.graph, self.max_length = graph, max_length
         self.num_items, self.num_latent = graph.num_items, graph.num_latent
         self.knowledge_weight = knowledge_weight
@@ -171,9 +175,8 @@ class RCF(nn.Module):
             self.num_items,
         )
         bought, present = F.embedding(history, states), history < self.num_items
-        return attend_history(
-            bought, present, query, self.kept(history, candidates, age)
-        )
+        kept = self.kept(history, candidates, age)
+        return attend_history(bought, present, query, kept)
 
     def score(
         self,
@@ -223,18 +226,13 @@ class RCF(nn.Module):
             every = torch.arange(self.num_items, device=history.device)
             candidates = every.expand(len(history), -1)
         scores = states.new_empty(candidates.shape)
-        age = _age(history_time, time)
-        filled = history < self.num_items
         at_once = CANDIDATES_ON_GPU if history.is_cuda else CANDIDATES_AT_ONCE
         for rows, columns in _parts(at_once, *candidates.shape):
-            # What is padding for all of them is not looked at.
-            longest = int(filled[rows].sum(1).max().clamp(min=1))
+            known = (user, history_time, time)
+            who, bought, now = (None if part is None else part[rows] for part in known)
+            recent, age = self._recent(history[rows], bought, now)
             scores[rows, columns] = self.score(
-                states,
-                history[rows, -longest:],
-                candidates[rows, columns],
-                None if user is None else user[rows],
-                None if age is None else age[rows, -longest:],
+                states, recent, candidates[rows, columns], who, age
             )
         return scores
 
@@ -245,14 +243,11 @@ class RCF(nn.Module):
             ``next_item``, ``knowledge`` and, with latent relations, ``relation`` (and
             ``presence`` where it has weight), each with its weight.
         """
-        states, history = self.item_states(), batch["history"]
-        longest = int((history < self.num_items).sum(1).max())
-        recent = history[:, -longest:]
-        age = (batch["time"].unsqueeze(1) - batch["history_time"]).clamp(min=0)
+        states = self.item_states()
+        when = batch["history_time"], batch["time"]
+        history, age = self._recent(batch["history"], *when)
         candidates = torch.cat([batch["target"].unsqueeze(1), batch["negatives"]], 1)
-        scores = self.score(
-            states, recent, candidates, batch["user"], age[:, -longest:]
-        )
+        scores = self.score(states, history, candidates, batch["user"], age)
         relation = self.relation_vectors()
         known = self.triples.loss(states, relation, len(history))
         losses = {
@@ -260,8 +255,19 @@ class RCF(nn.Module):
             "knowledge": self.knowledge_weight * known,
         }
         if self.num_latent:
-            losses |= self._discovery(states, relation, recent, batch["target"])
+            losses |= self._discovery(states, relation, history, batch["target"])
         return losses
+
+    def _recent(
+        self, history: Tensor, history_time: Tensor | None, time: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """The last items, without slots that none fills, and their age in seconds."""
+        filled = (history < self.num_items).sum(1).max().clamp(1, self.max_length)
+        last = slice(-int(filled), None)
+        if history_time is None or time is None:
+            return history[:, last], None
+        age = (time.unsqueeze(1) - history_time[:, last]).clamp(min=0)
+        return history[:, last], age
 
     def _discovery(
         self, states: Tensor, relation: Tensor, history: Tensor, target: Tensor
@@ -282,19 +288,12 @@ class RCF(nn.Module):
         return {name: w * losses[name] for name, w in weights.items() if w}
 
 
-def _age(history_time: Tensor | None, time: Tensor | None) -> Tensor | None:
-    """Seconds since each item of a history, ``[B, L]``, if its times are known."""
-    if history_time is None or time is None:
-        return None
-    return (time.unsqueeze(1) - history_time).clamp(min=0)
-
-
 def _parts(
     at_once: int, num_rows: int, num_candidates: int
 ) -> Iterator[tuple[slice, slice]]:
     """Rows and candidates of each part, as near to ``at_once`` as they go."""
-    width = min(num_candidates, at_once)
-    height = max(1, at_once // max(width, 1))
+    width = max(1, min(num_candidates, at_once))
+    height = at_once // width
     for row in range(0, num_rows, height):
         for column in range(0, num_candidates, width):
             yield slice(row, row + height), slice(column, column + width)

@@ -7,9 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lrdgraph.nn.dropout import Dropout
+from lrdgraph.nn.precision import in_single_precision
 from lrdgraph.nn.small_attention import small_attention
 
 
+@in_single_precision
 def attend_history(
     history: Tensor, present: Tensor, query: Tensor, kept: Tensor | None = None
 ) -> Tensor:

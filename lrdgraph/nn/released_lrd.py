@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lrdgraph.nn.pair_dvae import PairDVAE
+from lrdgraph.nn.precision import in_single_precision
 from lrdgraph.ragged import distinct
 from lrdgraph.typing import PairEvidence
 
@@ -103,6 +104,7 @@ class ReleasedLRD(PairDVAE):
             "the graph in RCF or KDA, or give it the objective 'lrd'"
         )
 
+    @in_single_precision
     def history_loss(
         self,
         x: Tensor,

@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from lrdgraph.nn.precision import in_single_precision
+
 SECONDS_PER_UNIT = 60.0
 """Time is counted in minutes before its logarithm is taken (the authors' default)."""
 
@@ -23,7 +25,7 @@ class FrequencyDecay(nn.Module):
     .. math::
         f_r(\Delta) = \frac{1}{2F} \sum_{k < F} \Re X_{rk} \cos(2 \pi \nu_k \tau)
         - \Im X_{rk} \sin(2 \pi \nu_k \tau), \qquad
-        \tau = \max(0, \log_2(\Delta / \text{min} + 10^{-6}))
+        \tau = \max(0, \log_2(\max(0, \Delta) / \text{min} + 10^{-6}))
 
     with :math:`\nu_k` from 0 to 1/2, cut to :math:`[0, 1]`. As in the authors' code
     (``ysh-1998/LRD``, ``freq_rand 1``), coefficients start from a deviation of .01, so
@@ -55,6 +57,7 @@ class FrequencyDecay(nn.Module):
         nn.init.normal_(self.real, std=0.01)
         nn.init.normal_(self.imaginary, std=0.01)
 
+    @in_single_precision
     def forward(self, age: Tensor) -> Tensor:
         """What is left of an item's influence.
 
@@ -64,7 +67,7 @@ class FrequencyDecay(nn.Module):
         Returns:
             Factors from 0 to 1, with shape ``[B, L, R]``.
         """
-        age = age.to(self.real.dtype)
+        age = age.clamp(min=0).to(self.real.dtype)
         time = torch.log2(age / SECONDS_PER_UNIT + 1e-6).clamp(min=0)
         angle = 2 * math.pi * time.unsqueeze(-1) * self.frequency
         waves = torch.cat([angle.cos(), -angle.sin()], dim=-1)  # [B, L, 2 F]

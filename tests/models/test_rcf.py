@@ -236,3 +236,34 @@ def test_what_does_not_fit_is_refused(data):
         RCF(graph, other, 3, C)
     with pytest.raises(ValueError, match=r"'time' and 'history_time' .*KDA"):
         make(data)(torch.zeros(1, L, dtype=torch.long))
+
+
+@each
+def test_items_before_the_last_are_left_out(data, kind, num_latent, objective):
+    short = make(data, kind, num_latent, objective, max_length=2)
+    batch = ask(data)
+    last = {name: batch[name][:, -2:] for name in ("history", "history_time")}
+    assert answer(short, batch).equal(answer(short, {**batch, **last}))
+    whole = make(data, kind, num_latent, objective)
+    assert not torch.allclose(answer(short, batch), answer(whole, batch), atol=1e-3)
+    with pytest.raises(ValueError, match=r"'max_length' needs to be positive \(got 0"):
+        make(data, kind, num_latent, objective, max_length=0)
+
+
+@each
+@torch.no_grad()
+def test_scores_and_losses_stay_single_in_half_precision(
+    data, kind, num_latent, objective
+):
+    model, batch = make(data, kind, num_latent, objective), ask(data)
+    exact = answer(model, batch)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        scores, losses = answer(model, batch), model.loss(batch)
+    assert scores.dtype == torch.float32
+    assert {loss.dtype for loss in losses.values()} == {torch.float32}
+    assert (scores - exact).std() < 0.02 * exact.std()
+
+
+def test_no_candidates_have_no_scores(data):
+    none = torch.empty(5, 0, dtype=torch.long)
+    assert answer(make(data), ask(data), candidates=none).shape == (5, 0)

@@ -54,3 +54,11 @@ def test_decay_learns_where_it_is_not_cut():
 def test_sizes_need_to_be_positive(sizes):
     with pytest.raises(ValueError, match=r"'num_relations'.*'num_frequencies'.*got"):
         FrequencyDecay(*sizes)
+
+
+def test_what_is_yet_to_be_bought_counts_as_bought_now():
+    decay = FrequencyDecay(2)
+    torch.nn.init.normal_(decay.real, 3.0)
+    found = decay(torch.tensor([[-1.0, -1000.0, 0.0]]))
+    assert found[0].equal(found[0, 2].expand(3, -1))
+    assert found.any()
