@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from lrdgraph.facts import KnownFacts
 from lrdgraph.graph import LatentRelationGraph
+from lrdgraph.models.newcomers import lenders
 from lrdgraph.nn.evaluation_mode import evaluating
 from lrdgraph.nn.fact_dvae import FactDVAE
 
@@ -40,7 +41,8 @@ def over(
 
     All parameters are carried over, those of an item by its id. An item that nobody
     has bought counts as new (see :class:`~lrdgraph.models.newcomers.Newcomers`); one
-    that was new, and is bought by now, goes on with what it had as such.
+    that was new, and is bought by now, goes on with what it had as such, and one that
+    the model did not know at all starts from what a new one would have.
 
     Args:
         model: The model, which is left as it is.
@@ -65,19 +67,20 @@ def over(
     other = type(model)(graph, trend=trend, **model.arguments).to(graph.x.device)
     place = {name: index for index, name in enumerate(model.graph.ids)}
     old = graph.start.new_tensor([place.get(name, -1) for name in graph.ids])
-    new = (old >= 0).nonzero().squeeze(-1)
+    new, unknown = (which.nonzero().squeeze(-1) for which in (old >= 0, old < 0))
     if graph.num_latent:  # a first guess of facts is no parameter
         graph.dvae.load_state_dict(model.graph.dvae.state_dict())
     with torch.no_grad():
         carried = _parameters(model)
-        other.id.weight.zero_()
         other.bias.fill_(model.newcomers.bias)
         for name, parameter in other.named_parameters():
             if name in _OF_ITEMS:
-                known = carried[name].to(parameter.device)
+                known = carried[name].to(parameter)
                 parameter[new] = known[old[new]]
             else:
                 parameter.copy_(carried[name])
+        lent = lenders(graph, old >= 0).lend(unknown, other.id)
+        other.id.weight[unknown] = lent
     graph.relation_names = dict(model.graph.relation_names)
     return other.train(model.training)
 
@@ -130,12 +133,29 @@ def _check(model: LRDRec, graph: LatentRelationGraph, trend: Tensor | None) -> N
         ("'state_channels'", *(g.num_latent and g.state_channels for g in both)),
         ("channels of vectors", *(g.x.size(1) for g in both)),
         ("'objective'", *(g.objective for g in both)),
-        ("knowledge of trends", model.trend is not None, trend is not None),
     ):
         if ours != theirs:
             raise ValueError(
                 f"'graph' needs to have the {name} of the model, {ours} (got {theirs})"
             )
+    _check_trend(model, graph, trend)
+
+
+def _check_trend(
+    model: LRDRec, graph: LatentRelationGraph, trend: Tensor | None
+) -> None:
+    known = None if model.trend is None else model.trend.trend
+    if (known is None) != (trend is None):
+        one, other = ("None", "a Tensor")[:: 1 if known is None else -1]
+        raise ValueError(f"'trend' needs to be {one}, as in the model (got {other})")
+    if known is None or trend is None:
+        return
+    items, features = graph.num_items, known.size(-1)
+    if trend.dim() != 3 or (trend.size(0), trend.size(-1)) != (items, features):
+        raise ValueError(
+            "'trend' needs the items of the graph and the features of the model, "
+            f"[{items}, T, {features}] (got {list(trend.shape)})"
+        )
 
 
 def _in_order(graph: LatentRelationGraph, like: LatentRelationGraph) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,38 @@ from lrdgraph.ragged import ragged_arange, starts
 from lrdgraph.typing import TEXT_KNN, TRANSITION, TypedEdges
 
 _SHARPNESS = 10.0  # of a softmax over cosines
+
+
+class Lenders(NamedTuple):
+    """Where each item's lenders begin, ``[N + 1]``, these, and how close they are."""
+
+    start: Tensor
+    lender: Tensor
+    closeness: Tensor
+
+    def lend(self, item: Tensor, look_up: Callable[[Tensor], Tensor]) -> Tensor:
+        """What items ``[n]`` get, ``[n, C]``, of what is looked up; 0 without any."""
+        first = self.start[item]
+        owner, place = ragged_arange(first, self.start[item + 1] - first)
+        closeness = self.closeness[place]
+        total = closeness.new_zeros(len(item)).index_add_(0, owner, closeness)
+        lent = (closeness / total[owner]).unsqueeze(1) * look_up(self.lender[place])
+        return lent.new_zeros(len(item), lent.size(1)).index_add(0, owner, lent)
+
+
+def lenders(graph: LatentRelationGraph, lends: Tensor) -> Lenders:
+    """Each item's text neighbours among those that lend, ``[N]``.
+
+    Items without text, and graphs without pairs by text, have none.
+    """
+    near = torch.zeros_like(graph.static)
+    if TEXT_KNN in graph.observed_relations:
+        column = graph.observed_relations.index(TEXT_KNN)
+        near = (graph.observed[:, column] > 0) & lends[graph.edge_index[1]]
+    source, target = graph.edge_index[:, near]
+    cosine = cosines(graph.x, torch.stack([source, target]))
+    start = starts(source, graph.num_items)
+    return Lenders(start, target, (_SHARPNESS * (cosine - 1)).exp())
 
 
 class Newcomers(nn.Module):
@@ -59,14 +92,11 @@ class Newcomers(nn.Module):
         self.bias = nn.Parameter(torch.zeros(()))
         self.strength = nn.Parameter(torch.zeros(len(graph.relations)))
         known = (graph.popularity > 0) | ~graph.popularity.any()
-        start, lender, closeness = _lenders(graph, known)
         for name, value in {
             "known": known,
             "drawn": torch.zeros_like(known),
             "counts": torch.tensor([name == TRANSITION for name in graph.relations]),
-            "start": start,
-            "lender": lender,
-            "closeness": closeness,
+            **lenders(graph, known)._asdict(),
         }.items():
             self.register_buffer(name, value, persistent=False)
 
@@ -95,14 +125,8 @@ class Newcomers(nn.Module):
         """
         new = (self.new if item is None else self.new[item]).nonzero().squeeze(-1)
         who = new if item is None else item[new]
-        first = self.start[who]
-        owner, place = ragged_arange(first, self.start[who + 1] - first)
-        closeness = self.closeness[place]
-        total = closeness.new_zeros(len(new)).index_add_(0, owner, closeness)
-        weight = (closeness / total[owner]).unsqueeze(1)
-        lent = weight * look_up(self.lender[place])
-        nothing = ids.new_zeros(len(new), ids.size(1))
-        return ids.index_copy(0, new, nothing.index_add(0, owner, lent))
+        known = Lenders(self.start, self.lender, self.closeness)
+        return ids.index_copy(0, new, known.lend(who, look_up))
 
     def biases(self, bias: Tensor) -> Tensor:
         """Biases ``[N]``, the same for all new items."""
@@ -116,20 +140,3 @@ class Newcomers(nn.Module):
             unknown = self.drawn[edges.edge_index].any(0).unsqueeze(1) & self.counts
             weight = weight.masked_fill(unknown, 0)
         return edges._replace(weight=weight)
-
-
-def _lenders(
-    graph: LatentRelationGraph, known: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Where each item's text neighbours begin, these, and how close they are.
-
-    Items without text, and graphs without pairs by text, have none.
-    """
-    near = torch.zeros_like(graph.static)
-    if TEXT_KNN in graph.observed_relations:
-        column = graph.observed_relations.index(TEXT_KNN)
-        near = (graph.observed[:, column] > 0) & known[graph.edge_index[1]]
-    source, target = graph.edge_index[:, near]
-    cosine = cosines(graph.x, torch.stack([source, target]))
-    start = starts(source, graph.num_items)
-    return start, target, (_SHARPNESS * (cosine - 1)).exp()

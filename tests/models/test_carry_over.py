@@ -65,8 +65,39 @@ def test_parameters_follow_their_items():
     for name, place in (("i0", 1), ("i5", 6)):
         assert other.id.weight[place].equal(model.id.weight[model.graph.index(name)])
         assert other.bias[place].equal(model.bias[model.graph.index(name)])
-    assert not other.id.weight[[0, 7]].any()
     assert other.bias[[0, 7]].eq(model.newcomers.bias).all()
+
+
+def test_an_unknown_item_starts_from_the_ids_of_those_it_reads_like():
+    model = make_model(shop(HISTORIES, 6))
+    graph = LatentRelationGraph(shop([*HISTORIES, [6, 1, 2, 3], [2, 6, 7, 0]], 8), 2, 8)
+    assert graph.popularity[6] > 0
+    other = model.over(graph)
+    column = graph.relations.index("text_knn")
+    near = [n for n in range(6) if graph.find(*torch.tensor([[6], [n]])) >= 0]
+    pairs = graph.find(torch.tensor([6] * len(near)), torch.tensor(near))
+    near = [
+        n
+        for n, text in zip(near, graph.observed[pairs, column], strict=True)
+        if text > 0
+    ]
+    assert near
+    share = (10 * torch.cosine_similarity(graph.x[[6]], graph.x[near])).softmax(0)
+    expected = share @ model.id.weight[near]
+    assert torch.allclose(other.id.weight[6], expected, atol=1e-6)
+
+
+def test_trends_that_do_not_fit_are_refused_as_such():
+    model = make_model(shop(HISTORIES, 6))
+    graph = LatentRelationGraph(shop(HISTORIES, 6), 2, 8)
+    with pytest.raises(ValueError, match=r"'trend' needs to be None, as in the model"):
+        model.over(graph, torch.rand(6, 3, 2))
+    timed = make_model(shop(HISTORIES, 6), trend=torch.rand(6, 3, 2))
+    with pytest.raises(ValueError, match=r"'trend' needs to be a Tensor, as in"):
+        timed.over(graph)
+    with pytest.raises(ValueError, match=r"\[6, T, 2\] \(got \[5, 3, 2\]\)"):
+        timed.over(graph, torch.rand(5, 3, 2))
+    assert timed.over(graph, torch.rand(6, 4, 2)).num_periods == 4
 
 
 def test_new_items_are_recommended_and_recommended_after_at_once():
@@ -114,8 +145,6 @@ def test_a_model_that_knows_trends_knows_none_of_new_items():
     assert other.trend.trend.shape == (7, 3, 2)
     assert other.trend.trend[:6].equal(trend)
     assert not other.trend.trend[6].any()
-    with pytest.raises(ValueError, match="'graph' needs .* knowledge of trends"):
-        model.over(LatentRelationGraph(shop(HISTORIES, 6), 2, 8))
 
 
 @pytest.mark.parametrize(
