@@ -98,21 +98,21 @@ def relation_losses(
         num_pairs: Number of pairs, a quarter of it that of negative items.
         drawn: The pairs, where ``states`` are those of some items alone.
     """
-    dvae = graph.dvae
+    dvae, others = graph.dvae, -(-num_pairs // 4)
     edge_id = graph.sample_pairs(num_pairs) if drawn is None else drawn.edge_id
     edge_index = graph.edge_index[:, edge_id]
     read, pair = _read(graph, edge_index)
     shared = graph.facts.shared[edge_id]
     posterior = dvae.training_posterior(read, pair, shared)
     if drawn is None:
-        sampled = torch.randint(graph.num_items, (num_pairs // 4,), device=read.device)
+        sampled = torch.randint(graph.num_items, (others,), device=read.device)
         drawn = PairDraw(edge_id, edge_index, sampled)
     known = graph.lags[edge_id], graph.chance[edge_index[1]]
     items, observed = drawn.negatives, graph.observed[edge_id]
     pairs = PairEvidence(drawn.edge_index, *known, items, observed)
     relation = dvae.relation_loss(posterior, states, pairs)
     if isinstance(dvae, FactDVAE):
-        anyone = torch.randint(graph.num_items, (2, num_pairs // 4), device=read.device)
+        anyone = torch.randint(graph.num_items, (2, others), device=read.device)
         read, shared = graph.read(anyone.flatten()), graph.facts.compare(anyone)
         relation = relation + dvae.unrelated_loss(read, shared) / 4
     return {

@@ -57,8 +57,11 @@ class SASRec(nn.Module):
             very small part of the catalogue.
 
     Raises:
-        ValueError: If ``num_negatives`` is below 1, or given beside ``trend``; if
-            ``in_batch`` is not in ``[0, 1)``, or given without ``num_negatives``.
+        ValueError: If there are no items, if ``x`` or ``trend`` is not of these items,
+            if ``hidden_channels`` does not suit the encoder, if ``max_length`` or
+            ``num_layers`` is not positive, or if the encoder is unknown; if
+            ``num_negatives`` is below 1, or given beside ``trend``; if ``in_batch`` is
+            not in ``[0, 1)``, or given without ``num_negatives``.
     """
 
     x: Tensor | None
@@ -78,6 +81,7 @@ class SASRec(nn.Module):
         in_batch: float = 0.0,
     ) -> None:
         super().__init__()
+        _check_sizes(num_items, hidden_channels, x, trend)
         _check_negatives(num_negatives, trend, in_batch)
         self.num_items, self.max_length = num_items, max_length
         self.num_negatives, self.in_batch = num_negatives, in_batch
@@ -249,6 +253,22 @@ def _shown(states: Tensor, history: Tensor) -> tuple[Tensor, Tensor]:
     """States of the slots ``[B, L, C]``, anything in padding, and which are filled."""
     filled = history < len(states)
     return F.embedding(history.clamp(max=len(states) - 1), states), filled
+
+
+def _check_sizes(
+    num_items: int, hidden_channels: int, x: Tensor | None, trend: Tensor | None
+) -> None:
+    for name, size in (("num_items", num_items), ("hidden_channels", hidden_channels)):
+        if size < 1:
+            raise ValueError(f"{name!r} needs to be a positive integer (got {size})")
+    for name, part, num_dims in (("x", x, 2), ("trend", trend, 3)):
+        if part is None:
+            continue
+        if part.dim() != num_dims or part.size(0) != num_items:
+            raise ValueError(
+                f"{name!r} needs to have {num_dims} dimensions, the first of the "
+                f"{num_items} items (got {list(part.shape)})"
+            )
 
 
 def _check_negatives(

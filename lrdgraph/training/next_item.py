@@ -24,8 +24,8 @@ from lrdgraph.training.resuming import constants
 from lrdgraph.typing import Batch
 
 MONITOR = "val/NDCG@10"
-TIME_TO_DISCOVER = 3
-"""Epochs after which a collapse is warned of, once."""
+TIME_TO_DISCOVER = 4
+"""Epochs of training after which a collapse is warned of, once."""
 
 
 class NextItem(LightningModule):
@@ -187,7 +187,7 @@ class NextItem(LightningModule):
             shown = name == "perplexity"
             self.log(f"relations/{name}", value, prog_bar=shown, sync_dist=True)
         warning = found.warning()
-        if warning and self.current_epoch == TIME_TO_DISCOVER:
+        if warning and self.current_epoch + 1 == TIME_TO_DISCOVER:
             warnings.warn(warning, stacklevel=2)
 
     def validation_step(self, question: Question, batch_idx: int) -> None:

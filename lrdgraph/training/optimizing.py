@@ -16,7 +16,20 @@ class RowAdamW(torch.optim.AdamW):
     table with a sparse one, as the id embeddings of a model with ``num_negatives`` have
     it, rows without a gradient keep their moments and are not decayed, so a step costs
     what the batch touched (as with :class:`torch.optim.SparseAdam`).
+
+    Args:
+        params: As for :class:`torch.optim.AdamW`.
+        **options: The same, without ``maximize`` and ``amsgrad``.
+
+    Raises:
+        ValueError: If one of these two is asked for, which rows would not follow.
     """
+
+    def __init__(self, params: Any, **options: Any) -> None:
+        for name in ("maximize", "amsgrad"):
+            if options.get(name):
+                raise ValueError(f"{name!r} needs to be False in 'RowAdamW' (got True)")
+        super().__init__(params, **options)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:

@@ -172,3 +172,19 @@ def test_state_dict_round_trip(kind, tmp_path):
     other.load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True))
     history = torch.tensor([[7, 1, 2, 3]])
     assert other(history).equal(model(history))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_items": 0}, r"'num_items' needs to be a positive integer \(got 0\)"),
+        ({"hidden_channels": 0}, r"'hidden_channels' .* positive integer \(got 0\)"),
+        ({"hidden_channels": 15}, r"'num_heads' needs to divide 'channels', 15"),
+        ({"x": torch.rand(1, 8)}, r"'x' .* the 5 items \(got \[1, 8\]\)"),
+        ({"x": torch.rand(5)}, r"'x' .* 2 dimensions.* \(got \[5\]\)"),
+        ({"trend": torch.rand(4, 2, 3)}, r"'trend' .* 5 items \(got \[4, 2, 3\]\)"),
+    ],
+)
+def test_what_is_not_of_its_items_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        SASRec(**{"num_items": 5, "hidden_channels": 16, **options})

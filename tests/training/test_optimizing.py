@@ -61,3 +61,9 @@ def test_its_state_can_be_kept_and_loaded():
     other.load_state_dict(optimizer.state_dict())
     [kept], [loaded] = optimizer.state.values(), other.state.values()
     assert all(kept[name].equal(loaded[name]) for name in kept)
+
+
+@pytest.mark.parametrize("name", ["maximize", "amsgrad"])
+def test_what_rows_would_not_follow_is_refused(name):
+    with pytest.raises(ValueError, match=f"'{name}' needs to be False in 'RowAdamW'"):
+        RowAdamW(nn.Linear(1, 1).parameters(), **{name: True})

@@ -89,7 +89,7 @@ def intervals(time: Tensor, mask: Tensor, longest: int) -> Tensor:
     to it. Before there is one, all is at once.
 
     Args:
-        time: When each item was bought, with shape ``[B, L]``.
+        time: When each item was bought, with shape ``[B, L]``; whole units count.
         mask: True where a slot holds an item, with shape ``[B, L]``.
         longest: The interval that longer ones count as.
 
@@ -97,7 +97,7 @@ def intervals(time: Tensor, mask: Tensor, longest: int) -> Tensor:
         Whole units between each slot and each earlier one, 0 for later ones, with shape
         ``[B, L, L]``.
     """
-    never = torch.iinfo(torch.long).max
+    time, never = time.long(), torch.iinfo(torch.long).max
     gap = time.diff(dim=1, prepend=time[:, :1])
     before = mask.roll(1, dims=1)
     unit = gap.where(mask & before & (gap > 0), never).cummin(dim=1).values

@@ -85,3 +85,11 @@ def test_time_is_needed():
     states, mask = torch.randn(1, 2, CHANNELS), torch.ones(1, 2, dtype=torch.bool)
     with pytest.raises(ValueError, match=r"'time' .*'TiSASRec', .*got None"):
         make_encoder()(states, mask)
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.float64])
+def test_times_may_be_of_any_type(dtype):
+    times = torch.tensor([[10, 20, 25, 60, 61]]) + 1_400_000_000
+    mask = torch.ones(1, LENGTH, dtype=torch.bool)
+    expected = intervals(times, mask, longest=4)
+    assert intervals(times.to(dtype), mask, longest=4).equal(expected)
