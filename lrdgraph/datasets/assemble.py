@@ -16,6 +16,7 @@ from lrdgraph.datasets.cleaning import (
     as_seconds,
     clean_text,
     refuse_taken,
+    require_columns,
     value_at,
     warn_of_lost,
 )
@@ -42,6 +43,9 @@ def assemble(
     items: pd.DataFrame,
     relations: pd.DataFrame | None = None,
     *,
+    user: str = "user",
+    item: str = "item",
+    time: str = "time",
     shared: Sequence[str] = (),
     max_partners: int = 30,
 ) -> HeteroData:
@@ -63,13 +67,16 @@ def assemble(
       with no edges.
 
     Args:
-        interactions: Columns ``user``, ``item``, ``time`` (seconds or datetimes, whose
-            fractions count until the rows are in order) and, where the data brings its
-            own split, ``split`` (0 train, 1 val, 2 test). The order of the rows decides
-            between equal times.
+        interactions: Columns with the user, the item, the time (seconds or datetimes,
+            whose fractions count until the rows are in order) and, where the data
+            brings its own split, ``split`` (0 train, 1 val, 2 test). The order of the
+            rows decides between equal times.
         items: Columns ``item``, ``text`` and any further attributes as strings, where
             a missing value stands for unknown and becomes ``''``.
         relations: Columns ``head``, ``relation``, ``tail``.
+        user: Column of ``interactions`` with the user's id (default: ``'user'``).
+        item: Column of ``interactions`` with the item's id (default: ``'item'``).
+        time: Column of ``interactions`` with the time (default: ``'time'``).
         shared: Attribute columns of ``items`` whose equal values make one more
             relation each, ``same_<attribute>``.
         max_partners: Largest number of partners of an item in such a relation, so that
@@ -88,21 +95,22 @@ def assemble(
             there is no interaction at all, or if ``max_partners`` is below 1 where
             attributes are ``shared``.
     """
-    _require_columns(interactions, "interactions", ("user", "item", "time"))
-    _require_columns(items, "items", ("item", "text", *shared))
+    event = [user, item, time]
+    require_columns(interactions, "interactions", event)
+    require_columns(items, "items", ("item", "text", *shared))
     if wrong := [name for name in items.columns if not is_attribute(name)]:
         raise ValueError(f"'items' needs attributes with other names than {wrong}")
     if len(interactions) == 0:
         raise ValueError("'interactions' needs at least one row (got 0)")
-    user, item = (as_ids(interactions[n], "interactions") for n in ("user", "item"))
-    items = _describe_items(items, item.categories)
+    users, bought = (as_ids(interactions[n], "interactions") for n in (user, item))
+    items = _describe_items(items, bought.categories)
     catalogue = pd.Index(items["item"])
     data = HeteroData()
     data["user"].num_nodes = 0  # users stand before items
     data["item"].num_nodes = len(items)
     for name in items.columns:
         data["item"]["id" if name == "item" else name] = items[name].tolist()
-    _add_interactions(data, interactions, user, item, catalogue)
+    _add_interactions(data, interactions, event, users, bought, catalogue)
     for name, edge_index in _observed(relations, catalogue, shared):
         data["item", name, "item"].edge_index = to_edges(edge_index, len(items))
     for name in shared:
@@ -159,17 +167,6 @@ def is_attribute(name: object) -> bool:
     return isinstance(name, str) and name[:1] != "_" and name not in _TAKEN
 
 
-def _require_columns(table: pd.DataFrame, name: str, columns: Iterable[str]) -> None:
-    if not table.columns.is_unique:
-        twice = table.columns[table.columns.duplicated()].unique().tolist()
-        raise ValueError(f"'{name}' needs each column once (got {twice} again)")
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        raise ValueError(
-            f"'{name}' needs the columns {missing} (got {list(table.columns)})"
-        )
-
-
 def _describe_items(items: pd.DataFrame, used: pd.Index) -> pd.DataFrame:
     """One row of clean text for every item of the catalogue, described or not."""
     described = pd.Series(as_ids(items["item"], "items").astype(object))
@@ -204,30 +201,31 @@ def _describe_items(items: pd.DataFrame, used: pd.Index) -> pd.DataFrame:
 def _add_interactions(
     data: HeteroData,
     interactions: pd.DataFrame,
-    user: pd.Categorical,
-    item: pd.Categorical,
+    event: list[str],
+    users: pd.Categorical,
+    bought: pd.Categorical,
     catalogue: pd.Index,
 ) -> None:
-    index = catalogue.get_indexer(item.categories)
+    index = catalogue.get_indexer(bought.categories)
     table = pd.DataFrame(
         {
-            "user": user.codes.astype(np.int64),
-            "item": index[item.codes].astype(np.int64),
-            "time": as_seconds(interactions["time"], "interactions"),
+            "user": users.codes.astype(np.int64),
+            "item": index[bought.codes].astype(np.int64),
+            "time": as_seconds(interactions[event[-1]], "interactions"),
             "split": _given_split(interactions),
         }
     )
     repeated = table.duplicated(_EVENT)
     if repeated.any():
-        _check_parts(table, interactions)
+        _check_parts(table, interactions[event])
         warnings.warn(
             f"Dropped {repeated.sum()} interactions that repeat user, item and time",
             stacklevel=3,
         )
         table = table[~repeated]
     table = table.iloc[np.lexsort((table["time"], table["split"], table["user"]))]
-    data["user"].num_nodes = len(user.categories)
-    data["user"].id = user.categories.tolist()
+    data["user"].num_nodes = len(users.categories)
+    data["user"].id = users.categories.tolist()
     store = data[INTERACTS]
     store.edge_index = torch.from_numpy(table[["user", "item"]].to_numpy().T.copy())
     store.time = torch.from_numpy(table["time"].to_numpy().astype(np.int64))
@@ -236,7 +234,7 @@ def _add_interactions(
         data.split_hash = split_hash(data)
 
 
-def _check_parts(table: pd.DataFrame, interactions: pd.DataFrame) -> None:
+def _check_parts(table: pd.DataFrame, given: pd.DataFrame) -> None:
     """Nothing that repeats is in another part of the split than before."""
     moved = (table.duplicated(_EVENT) & ~table.duplicated()).to_numpy()
     if not moved.any():
@@ -244,7 +242,7 @@ def _check_parts(table: pd.DataFrame, interactions: pd.DataFrame) -> None:
     row = int(moved.argmax())
     same = (table[_EVENT] == table[_EVENT].iloc[row]).all(axis=1).to_numpy()
     first = int(same.argmax())
-    known = [value_at(interactions[name], row) for name in _EVENT]
+    known = [value_at(given[name], row) for name in given.columns]
     raise ValueError(
         "'split' needs to be the same for the same user, item and time in interactions "
         f"(got {table['split'][first]} in row {first} and {table['split'][row]} in row "
@@ -272,7 +270,7 @@ def _observed(
     """Each relation's name and its pairs ``[2, P]`` inside the catalogue."""
     if relations is None or len(relations) == 0:
         return
-    _require_columns(relations, "relations", ("head", "relation", "tail"))
+    require_columns(relations, "relations", ("head", "relation", "tail"))
     relation = as_ids(relations["relation"], "relations")
     made = (NONE, TRANSITION, *(f"same_{name}" for name in shared))
     refuse_taken(relation.categories, made)

@@ -4,7 +4,7 @@ import html
 import math
 import re
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -145,6 +145,20 @@ def refuse_taken(names: Collection[str], made: Sequence[str]) -> None:
             f"'relation' needs names other than {taken}, which are made without these "
             "rows: leave them out, or rename the relations"
         )
+
+
+def require_columns(table: pd.DataFrame, owner: str, needed: Iterable[str]) -> None:
+    """A table has columns that are told apart, and these among them.
+
+    Raises:
+        ValueError: If it has not.
+    """
+    if not table.columns.is_unique:
+        twice = table.columns[table.columns.duplicated()].unique().tolist()
+        raise ValueError(f"'{owner}' needs each column once (got {twice} again)")
+    found = list(table.columns)
+    if missing := [name for name in needed if name not in found]:
+        raise ValueError(f"'{owner}' needs the columns {missing} (got {found})")
 
 
 def as_seconds(column: pd.Series, table: str) -> NDArray[np.float64]:

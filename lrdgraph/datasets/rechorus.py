@@ -14,7 +14,7 @@ from torch_geometric.data import HeteroData
 
 from lrdgraph.datasets.assemble import assemble
 from lrdgraph.datasets.base import SharedValueDataset
-from lrdgraph.datasets.cleaning import as_ids, value_at
+from lrdgraph.datasets.cleaning import as_ids, require_columns, value_at
 from lrdgraph.datasets.reading import read_lines
 from lrdgraph.datasets.separated import read_separated
 from lrdgraph.typing import TEST, TRAIN, VAL
@@ -161,12 +161,7 @@ def _read_part(path: Path) -> pd.DataFrame:
 def _read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     # As it is written: what one file alone tells of its kind is not what others tell.
     table = read_separated(path, "\t", ("user_id",), {"user_id": str})
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        raise ValueError(
-            f"'{path}' needs the columns {missing}, separated by tabs "
-            f"(got {list(table.columns)})"
-        )
+    require_columns(table, str(path), columns)
     if not pd.api.types.is_integer_dtype(table["item_id"]) and len(table) > 0:
         wrong = pd.to_numeric(table["item_id"], errors="coerce").isna()
         row = int(wrong.to_numpy().argmax())

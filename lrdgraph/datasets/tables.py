@@ -8,7 +8,12 @@ import pandas as pd
 from torch_geometric.data import HeteroData
 
 from lrdgraph.datasets.assemble import assemble
-from lrdgraph.datasets.cleaning import as_ids, join_text, refuse_taken
+from lrdgraph.datasets.cleaning import (
+    as_ids,
+    join_text,
+    refuse_taken,
+    require_columns,
+)
 from lrdgraph.datasets.reading import check_text, most_unpacked, read_lines
 from lrdgraph.datasets.separated import read_separated
 from lrdgraph.typing import TEXT_KNN
@@ -81,7 +86,7 @@ def from_tables(
             or an attribute has a name that is taken.
     """
     events = read_table(interactions, "interactions", (user, item))
-    _require(events, "interactions", (user, item))
+    require_columns(events, "interactions", (user, item))
     if time not in events.columns:
         raise ValueError(
             f"'interactions' needs the column {time!r} (got {list(events.columns)}), "
@@ -94,13 +99,15 @@ def from_tables(
             f"'items' needs no column 'text' beside the texts in {[*text]}: name it in "
             "'text' (--text-columns), too, or call it something else"
         )
-    _require(products, "items", shared)
-    names = {user: "user", item: "item", time: "time"}
-    kept = [name for name in (*names, "split") if name in events.columns]
+    require_columns(products, "items", shared)
+    kept = [name for name in (user, item, time, "split") if name in events.columns]
     return assemble(
-        events[kept].rename(columns=names),
+        events[kept],
         products,
         None if relations is None else _read_relations(relations),
+        user=user,
+        item=item,
+        time=time,
         shared=shared,
         max_partners=max_partners,
     )
@@ -131,22 +138,15 @@ def read_items(
     Raises:
         FileNotFoundError: If the file is missing.
         ValueError: If it has another kind or is cut off, if a row has more fields than
-            the header, or if a column is missing.
+            the header, if a column is missing, or if an id is not one.
     """
     products = read_table(items, "items", text_columns=(item,), numbers=False)
-    _require(products, "items", (item, *text))
+    require_columns(products, "items", (item, *text))
     if item != "item" and "item" in products.columns:
         raise ValueError(f"'items' needs no column 'item' beside the ids in {item!r}")
     words = [join_text(*row) for row in products[list(text)].to_numpy(dtype=object)]
-    return products.rename(columns={item: "item"}).assign(text=words)
-
-
-def _require(table: pd.DataFrame, name: str, columns: Sequence[str]) -> None:
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        raise ValueError(
-            f"'{name}' needs the columns {missing} (got {list(table.columns)})"
-        )
+    ids = as_ids(products[item], "items").astype(object)
+    return products.rename(columns={item: "item"}).assign(item=ids, text=words)
 
 
 def kind_of(path: Path) -> str:

@@ -65,7 +65,9 @@ def test_ids_that_are_no_strings(ids, names):
 def test_bytes_that_are_no_id():
     bought = BOUGHT.assign(item_id=[b"a", b"\xff"])
     items = pd.DataFrame({"item_id": ["a"], "title": ["pen"]})
-    with pytest.raises(ValueError, match=r"'item' needs an id .*got b'\\xff' in row 1"):
+    with pytest.raises(
+        ValueError, match=r"'item_id' needs an id .*got b'\\xff' in row 1"
+    ):
         from_tables(bought, items)
 
 

@@ -103,9 +103,12 @@ def test_a_packed_file_that_changed_inside(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"user_id": ["u"]}, r"'user' needs an id .* \(got \['u'\] in row 1\)"),
-        ({"item_id": {"a": 1}}, r"'item' needs an id .* \(got \{'a': 1\} in row 1\)"),
-        ({"user_id": "\ud800"}, r"'user' needs an id .* in row 1"),
+        ({"user_id": ["u"]}, r"'user_id' needs an id .* \(got \['u'\] in row 1\)"),
+        (
+            {"item_id": {"a": 1}},
+            r"'item_id' needs an id .* \(got \{'a': 1\} in row 1\)",
+        ),
+        ({"user_id": "\ud800"}, r"'user_id' needs an id .* in row 1"),
         ({"time": [1]}, r"'time' needs to be .* \(got \[1\] in row 1\)"),
         ({"time": 10**400}, "'time' needs to be non-negative seconds .* in row 1"),
         ({"time": -(10**30)}, "'time' needs to be non-negative seconds .* in row 1"),
@@ -141,7 +144,7 @@ def test_attributes_that_pyg_cannot_hold(name) -> None:
 
 def test_columns_of_the_same_name() -> None:
     twice = pd.concat([ITEMS, ITEMS], axis=1)
-    with pytest.raises(ValueError, match="each column once .*'item', 'title'"):
+    with pytest.raises(ValueError, match="each column once .*'item_id', 'title'"):
         from_tables(BOUGHT, twice)
 
 

@@ -70,6 +70,27 @@ def test_names_of_columns(id):
     assert data[INTERACTS].time.tolist() == [5, 6, 7]
 
 
+OWN = {"CustomerID": ["u"], "sku": ["7"], "InvoiceDate": [1]}
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "place"),
+    [
+        ("CustomerID", None, "of interactions"),
+        ("sku", " ", "of interactions"),
+        ("InvoiceDate", "soon", "in interactions"),
+        ("Variant SKU", None, "of items"),
+    ],
+)
+def test_errors_name_the_columns_that_the_user_has(column, value, place):
+    bought = pd.DataFrame(OWN, dtype=object)
+    items = pd.DataFrame({"Variant SKU": ["7"], "title": ["pen"]})
+    (bought if column in OWN else items).loc[0, column] = value
+    names = {"user": "CustomerID", "item": "sku", "time": "InvoiceDate"}
+    with pytest.raises(ValueError, match=rf"'{column}' needs .* {place} .*in row 0"):
+        from_tables(bought, items, **names, id="Variant SKU")
+
+
 def test_texts_that_are_not_named_are_not_lost():
     items = ITEMS.assign(text=["A cup of it", "Green"])
     message = r"no column 'text' beside the texts in \['title'\]: name it in 'text'"
