@@ -1,13 +1,14 @@
 """The user's own tables, from files or data frames, in one call."""
 
 import json
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 from torch_geometric.data import HeteroData
 
-from lrdgraph.datasets.assemble import assemble
+from lrdgraph.datasets.assemble import assemble, is_attribute
 from lrdgraph.datasets.cleaning import (
     as_ids,
     join_text,
@@ -65,7 +66,8 @@ def from_tables(
             second count for the order, and are cut off then.
         items: Table with the column ``id`` and those of ``text``; all others become
             attributes (as strings; a list is joined by commas), of which none can be
-            called ``text``.
+            called ``text``. One whose name means something else, as ``'count'`` or any
+            with an underscore in front, is left out with a warning.
         relations: Table with the columns ``head``, ``relation``, ``tail``.
         user: Column with the user's id (default: ``'user_id'``).
         item: Column with the item's id (default: ``'item_id'``).
@@ -83,7 +85,7 @@ def from_tables(
         FileNotFoundError: If a file is missing.
         ValueError: If a file has another kind or is cut off, a row has more fields than
             the header, a column is missing, an id or a time is not one, or a relation
-            or an attribute has a name that is taken.
+            or a column in ``text`` or ``shared`` has a name that is taken.
     """
     events = read_table(interactions, "interactions", (user, item))
     require_columns(events, "interactions", (user, item))
@@ -100,6 +102,7 @@ def from_tables(
             "'text' (--text-columns), too, or call it something else"
         )
     require_columns(products, "items", shared)
+    products = _without_odd_names(products, (*text, *shared))
     kept = [name for name in (user, item, time, "split") if name in events.columns]
     return assemble(
         events[kept],
@@ -111,6 +114,20 @@ def from_tables(
         shared=shared,
         max_partners=max_partners,
     )
+
+
+def _without_odd_names(items: pd.DataFrame, wanted: Sequence[str]) -> pd.DataFrame:
+    """The items without attributes that cannot be held, unless somebody wants them."""
+    odd = [
+        name for name in items.columns if not is_attribute(name) and name not in wanted
+    ]
+    if odd:
+        warnings.warn(
+            f"'items' has columns whose names mean something else, {odd}, which are "
+            "left out: rename those that are needed",
+            stacklevel=3,
+        )
+    return items.drop(columns=odd)
 
 
 def _read_relations(relations: Table) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import tracemalloc
 from pathlib import Path
 
@@ -134,12 +135,16 @@ def test_lines_that_are_no_objects(line, tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["_key", "__class__", "_pop_cache", "vector_steps", 0, ("a", "b")]
+    "name", ["_key", "__class__", "_pop_cache", "vector_steps", "id", 0, ("a", "b")]
 )
 def test_attributes_that_pyg_cannot_hold(name) -> None:
     items = ITEMS.assign(**{"other": "x"}).rename(columns={"other": name})
-    with pytest.raises(ValueError, match="'items' needs attributes with other names"):
-        from_tables(BOUGHT, items)
+    with pytest.warns(UserWarning, match=re.escape(f"mean something else, [{name!r}]")):
+        data = from_tables(BOUGHT, items)
+    assert set(data["item"].keys()) == {"id", "num_nodes", "text", "title"}
+    for wanted in ({"text": ["title", name]}, {"shared": [name]}):
+        with pytest.raises(ValueError, match="'items' needs attributes with other na"):
+            from_tables(BOUGHT, items, **wanted)
 
 
 def test_columns_of_the_same_name() -> None:
