@@ -12,34 +12,41 @@ from lrdgraph.typing import TRAIN
 LAGS = (1, 2, 3, 4, 7, 19)
 """Largest lag of each bucket, in steps of a history; a last bucket means never."""
 
+_BUCKETS = [
+    range(before + 1, last + 1) for before, last in zip((0, *LAGS), LAGS, strict=False)
+]
+
 
 def count_habits(data: HeteroData, key: Tensor) -> Tensor:
     """Count, for item pairs, at which lag training shoppers went from one to the other.
+
+    A shopper comes to the target once after each purchase of the source, the first time
+    that it is bought after that.
 
     Args:
         data: Interactions with a split; without any, all counts are zero.
         key: The pairs as ``source * N + target``, ascending, with shape ``[E]``.
 
     Returns:
-        Counts with shape ``[E, len(LAGS) + 1]``. The last column holds the shoppers of
-        the source that never came to the target. Costs O(M log E) for each of the
-        19 lags and ``M`` interactions.
+        Counts with shape ``[E, len(LAGS) + 1]``; they sum to the purchases of the
+        source. The last column holds those that the target never came after. Costs
+        O(M log E) for each of the 19 lags and ``M`` interactions.
     """
     counts = torch.zeros(key.numel(), len(LAGS) + 1)
     if not _has_split(data) or not key.numel():
         return counts
-    store, num_items = data["user", "interacts", "item"], data["item"].num_nodes
-    user, item = store["edge_index"][:, store["split"] == TRAIN]
-    source, first = item * num_items, 1
-    for column, last in enumerate(LAGS):
-        for lag in range(first, last + 1):
+    num_items = data["item"].num_nodes
+    user, item = _bought(data)
+    source, since = item * num_items, _since(user, item)
+    for column, lags in enumerate(_BUCKETS):
+        for lag in lags:
             pair = source[:-lag] + item[lag:]
-            place = find(key, ascending(pair[user[:-lag] == user[lag:]]))
+            first = (user[:-lag] == user[lag:]) & (since[lag:] >= lag)
+            place = find(key, ascending(pair[first]))
             place = place[place >= 0]
             counts[:, column].index_add_(0, place, torch.ones(place.numel()))
-        first = last + 1
     shoppers = torch.bincount(item, minlength=num_items)[key // num_items]
-    counts[:, -1] = (shoppers - counts.sum(1)).clamp(min=0)
+    counts[:, -1] = shoppers - counts.sum(1)
     return counts
 
 
@@ -52,16 +59,16 @@ def count_purchases(data: HeteroData) -> Tensor:
     num_items = data["item"].num_nodes
     if not _has_split(data):
         return torch.zeros(num_items)
-    store = data["user", "interacts", "item"]
-    bought = store["edge_index"][1, store["split"] == TRAIN]
-    return torch.bincount(bought, minlength=num_items).float()
+    return torch.bincount(_bought(data)[1], minlength=num_items).float()
 
 
 def count_chances(data: HeteroData) -> Tensor:
     """How likely a shopper of any item is to come to each item at each lag by chance.
 
     That is, if all training histories were of the same lengths and their items drawn
-    from the overall shares: an item that many buy is often bought after any other.
+    from the overall shares: an item that many buy is often bought after any other. A
+    purchase less than a lag after the last one of the same by the same shopper is not
+    counted there, as in :func:`count_habits`.
 
     Args:
         data: Interactions with a split; without any, all chances are zero.
@@ -72,16 +79,33 @@ def count_chances(data: HeteroData) -> Tensor:
     num_items = data["item"].num_nodes
     if not _has_split(data):
         return torch.zeros(num_items, len(LAGS))
+    user, item = _bought(data)
+    length, total = torch.bincount(user), max(item.numel(), 1)
+    # In row s the steps that lead to a purchase s steps after the last one of the same.
+    steps = torch.zeros(LAGS[-1] + 1, len(LAGS), dtype=torch.double)
+    for column, lags in enumerate(_BUCKETS):
+        for lag in lags:
+            steps[lag:, column] += (length - lag).clamp(min=0).sum()
+    counted = steps.new_zeros(num_items, len(LAGS))
+    counted.index_add_(0, item, steps[_since(user, item).clamp(max=LAGS[-1])])
+    share = (counted / steps[-1].clamp(min=1)).float() / total
+    return share * steps[-1].float() / total
+
+
+def _bought(data: HeteroData) -> tuple[Tensor, Tensor]:
+    """User and item of each training interaction, both ``[M]``, by user and time."""
     store = data["user", "interacts", "item"]
     user, item = store["edge_index"][:, store["split"] == TRAIN]
-    length, total = torch.bincount(user), max(item.numel(), 1)
-    first = (1, *(last + 1 for last in LAGS[:-1]))
-    steps = [
-        sum(int((length - lag).clamp(min=0).sum()) for lag in range(low, high + 1))
-        for low, high in zip(first, LAGS, strict=True)
-    ]
-    share = torch.bincount(item, minlength=num_items).float() / total
-    return share.unsqueeze(1) * torch.tensor(steps) / total
+    return user, item
+
+
+def _since(user: Tensor, item: Tensor) -> Tensor:
+    """How many steps ago the shopper had bought the same, at most ``M``, ``[M]``."""
+    order = item.argsort(stable=True)
+    again = (item[order].diff() == 0) & (user[order].diff() == 0)
+    since = torch.full_like(item, item.numel())
+    since[order[1:][again]] = order.diff()[again]
+    return since
 
 
 def _has_split(data: HeteroData) -> bool:

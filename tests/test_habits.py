@@ -1,5 +1,3 @@
-from collections import Counter
-
 import pytest
 import torch
 from hypothesis import given
@@ -22,20 +20,22 @@ def bucket(lag: int) -> int:
     return next(place for place, last in enumerate(LAGS) if lag <= last)
 
 
+def trained(items: list[int]) -> list[int]:
+    return items[:-2] if len(items) > 2 else items
+
+
 def naive(histories: list[list[int]], key: list[int]) -> list[list[float]]:
     counts = {place: [0.0] * (len(LAGS) + 1) for place in key}
-    shoppers = Counter()
-    for items in histories:
-        train = items[:-2] if len(items) > 2 else items
-        shoppers.update(train)
-        for later, target in enumerate(train):
-            for lag, source in enumerate(reversed(train[:later]), start=1):
-                place = source * NUM_ITEMS + target
-                if place in counts and lag <= LAGS[-1]:
-                    counts[place][bucket(lag)] += 1
-    for place, row in counts.items():
-        row[-1] = max(0, shoppers[place // NUM_ITEMS] - sum(row))
-    return [counts[place] for place in key]
+    for items in map(trained, histories):
+        for place, source in enumerate(items):
+            later = items[place + 1 : place + 1 + LAGS[-1]]
+            for pair in key:
+                if pair // NUM_ITEMS == source:
+                    target = pair % NUM_ITEMS
+                    came = target in later
+                    column = bucket(later.index(target) + 1) if came else -1
+                    counts[pair][column] += 1
+    return [counts[pair] for pair in key]
 
 
 @given(histories, keys)
@@ -53,6 +53,12 @@ def test_an_accessory_comes_at_once_and_a_refill_later():
     assert never == [0, 0, 0, 0, 0, 0, 2]
 
 
+def test_a_shopper_who_buys_the_target_again_is_one_who_came():
+    data = make_shop([[0, *9 * [1]], *9 * [[0, 2]]], NUM_ITEMS)
+    data[INTERACTS].split = torch.zeros(28, dtype=torch.int8)
+    assert count_habits(data, torch.tensor([1])).tolist() == [[1, 0, 0, 0, 0, 0, 9]]
+
+
 def test_nothing_is_counted_without_a_split_or_without_pairs():
     data = make_shop([[0, 1, 2, 3]], NUM_ITEMS)
     assert not count_habits(data, torch.tensor(KEY)).any()
@@ -63,16 +69,21 @@ def test_nothing_is_counted_without_a_split_or_without_pairs():
 
 @given(histories)
 def test_chances_are_those_of_shuffled_items(histories):
-    """Expected followers per shopper, over all the places that two items may take."""
+    """Expected followers per purchase, over all the places that two items may take.
+
+    A purchase counts up to as many steps as the shopper had not bought the same.
+    """
     data = LeaveOneOut()(make_shop(histories, NUM_ITEMS))
-    bought = [items[:-2] if len(items) > 2 else items for items in histories]
-    everything = [item for items in bought for item in items]
+    bought = list(map(trained, histories))
+    total = sum(map(len, bought))
     expected = [[0.0] * len(LAGS) for _ in range(NUM_ITEMS)]
     for items in bought:
-        for later in range(len(items)):
-            for lag in range(1, later + 1):
-                for item in everything if lag <= LAGS[-1] else []:
-                    expected[item][bucket(lag)] += 1 / len(everything) ** 2
+        for place, item in enumerate(items):
+            earlier = items[:place][::-1]
+            since = earlier.index(item) + 1 if item in earlier else LAGS[-1]
+            for lag in range(1, min(since, LAGS[-1]) + 1):
+                places = sum(max(0, len(others) - lag) for others in bought)
+                expected[item][bucket(lag)] += places / total**2
     found = count_chances(data)
     assert found.flatten().tolist() == pytest.approx(sum(expected, []), abs=1e-6)
 
