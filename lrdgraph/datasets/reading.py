@@ -52,9 +52,9 @@ class _Watched(io.RawIOBase):
         self._in_line = after if breaks else self._in_line + len(chunk)
 
 
-def most_unpacked(path: Path) -> int:
-    """Bytes that a file may unpack to."""
-    return max(MAX_LINE, MAX_UNPACKED * path.stat().st_size)
+def most_unpacked(*paths: Path) -> int:
+    """Bytes that a file, or all parts of one, may unpack to."""
+    return max(MAX_LINE, MAX_UNPACKED * sum(path.stat().st_size for path in paths))
 
 
 @contextmanager

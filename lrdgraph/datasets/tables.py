@@ -3,6 +3,7 @@
 import json
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +16,8 @@ from lrdgraph.datasets.cleaning import (
     refuse_taken,
     require_columns,
 )
-from lrdgraph.datasets.reading import check_text, most_unpacked, read_lines
+from lrdgraph.datasets.parquet import Choice, read_parquet
+from lrdgraph.datasets.reading import check_text, read_lines
 from lrdgraph.datasets.separated import read_separated
 from lrdgraph.typing import TEXT_KNN
 
@@ -44,7 +46,8 @@ def from_tables(
 
     A file is read by its name: ``.csv`` (commas, or semicolons where the first line has
     no comma), ``.tsv`` (tabs), ``.jsonl`` or ``.json`` (an object a line) and
-    ``.parquet``; all but the last may be zipped (``.gz``). Ids are taken as they are
+    ``.parquet`` (or a folder of parts called so); all but the last may be zipped
+    (``.gz``). Ids are taken as they are
     written (``007`` is not ``7``). A file that unpacks to more than 100 times its size
     (and 16 MiB), or that has a line of more than 16 MiB, is refused before it fills the
     memory. There is a warning where a field seems to hold rows, as it does after a
@@ -87,13 +90,8 @@ def from_tables(
             the header, a column is missing, an id or a time is not one, or a relation
             or a column in ``text`` or ``shared`` has a name that is taken.
     """
-    events = read_table(interactions, "interactions", (user, item))
-    require_columns(events, "interactions", (user, item))
-    if time not in events.columns:
-        raise ValueError(
-            f"'interactions' needs the column {time!r} (got {list(events.columns)}), "
-            "which says what came first; where there are no times, number the rows"
-        )
+    choose = partial(_event_columns, user, item, time)
+    events = read_table(interactions, "interactions", (user, item), choose=choose)
     table = read_table(items, "items", text_columns=(id or item,), numbers=False)
     products = read_items(table, id or item, text)
     if "text" in table.columns and "text" not in (*text, id or item):
@@ -103,9 +101,8 @@ def from_tables(
         )
     require_columns(products, "items", shared)
     products = _without_odd_names(products, (*text, *shared))
-    kept = [name for name in (user, item, time, "split") if name in events.columns]
     return assemble(
-        events[kept],
+        events,
         products,
         None if relations is None else _read_relations(relations),
         user=user,
@@ -114,6 +111,17 @@ def from_tables(
         shared=shared,
         max_partners=max_partners,
     )
+
+
+def _event_columns(user: str, item: str, time: str, table: pd.DataFrame) -> list[str]:
+    """The columns of the interactions that anything is made of."""
+    require_columns(table, "interactions", (user, item))
+    if time not in table.columns:
+        raise ValueError(
+            f"'interactions' needs the column {time!r} (got {list(table.columns)}), "
+            "which says what came first; where there are no times, number the rows"
+        )
+    return [name for name in (user, item, time, "split") if name in table.columns]
 
 
 def _without_odd_names(items: pd.DataFrame, wanted: Sequence[str]) -> pd.DataFrame:
@@ -172,7 +180,11 @@ def kind_of(path: Path) -> str:
 
 
 def read_table(
-    table: Table, name: str, text_columns: Sequence[str], numbers: bool = True
+    table: Table,
+    name: str,
+    text_columns: Sequence[str],
+    numbers: bool = True,
+    choose: Choice | None = None,
 ) -> pd.DataFrame:
     """The table in a file, of any kind that :func:`from_tables` reads.
 
@@ -182,23 +194,34 @@ def read_table(
         text_columns: Columns in which nothing is missing, nor a number.
         numbers: Whether the other columns of a text file may hold numbers; without, a
             model called ``007`` is not one called 7.
+        choose: Gives the columns that are wanted (default: all).
 
     Raises:
         FileNotFoundError: If the file is missing.
         ValueError: If it has another kind or is cut off.
     """
-    if isinstance(table, pd.DataFrame):
-        return table
+    if not isinstance(table, pd.DataFrame):
+        path = _checked_path(table, name)
+        if kind_of(path) == ".parquet":
+            return read_parquet(path, choose)
+        table = _read_text(path, text_columns, numbers)
+    return table if choose is None else table[choose(table)]
+
+
+def _checked_path(table: str | Path, name: str) -> Path:
     path = Path(table)
     if not path.exists():
         raise FileNotFoundError(f"'{name}' is missing: there is no file '{path}'")
-    kind = kind_of(path)
-    if kind == ".parquet":
-        return _read_parquet(path)
-    if kind not in KINDS:
+    if kind_of(path) not in KINDS:
         raise ValueError(
             f"'{name}' needs a file whose name ends in one of {[*KINDS]} (got '{path}')"
         )
+    return path
+
+
+def _read_text(path: Path, text_columns: Sequence[str], numbers: bool) -> pd.DataFrame:
+    # All columns: a quote that is not closed in any of them takes in whole rows.
+    kind = kind_of(path)
     if path.suffix == ".gz":
         check_text(path)  # rows take many times the room of their text
     if kind in _JSON_LINES:
@@ -222,23 +245,3 @@ def _read_json_lines(path: Path) -> pd.DataFrame:
             )
         rows.append(row)
     return pd.DataFrame(rows, dtype=object)
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    """The table, unless the file itself says that it is out of all proportion."""
-    from pyarrow import parquet
-
-    try:
-        about = parquet.read_metadata(path)
-        groups = map(about.row_group, range(about.num_row_groups))
-        unpacked = max(
-            sum(group.total_byte_size for group in groups),
-            8 * about.num_rows * about.num_columns,
-        )
-        if unpacked > most_unpacked(path):
-            raise ValueError(f"unpacked, it has {unpacked >> 20} MiB")
-        # Not mapped: columns are unpacked anyway, and a mapped file that somebody cuts
-        # off meanwhile ends the process.
-        return pd.read_parquet(path)
-    except Exception as error:  # parsers raise whatever they like
-        raise ValueError(f"'{path}' cannot be read: {error}") from error
