@@ -25,19 +25,28 @@ def check_agreement(
         )
     if num_users < 1:
         raise ValueError(f"'num_users' needs to be positive (got {num_users})")
+    check_channels(graph, channels)
     if not graph.num_latent:
         return
-    if graph.dvae.relation.size(1) != channels:
-        raise ValueError(
-            "'hidden_channels' needs to be the 'state_channels' of the graph, "
-            f"{graph.dvae.relation.size(1)} (got {channels})"
-        )
     known = len(knowledge.relations)
     if isinstance(graph.dvae, ReleasedLRD) and graph.dvae.num_known != known:
         raise ValueError(
             "'knowledge' needs to have the observed relations of a graph with the "
             f"objective 'released', {graph.dvae.num_known} with the virtual one (got "
             f"{known}, {knowledge.relations})"
+        )
+
+
+def check_channels(graph: LatentRelationGraph, channels: int) -> None:
+    """See that a graph's DVAE reconstructs states of the size of a model's.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    if graph.num_latent and graph.dvae.relation.size(1) != channels:
+        raise ValueError(
+            "'hidden_channels' needs to be the 'state_channels' of the graph, "
+            f"{graph.dvae.relation.size(1)} (got {channels})"
         )
 
 

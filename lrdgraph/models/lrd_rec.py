@@ -12,6 +12,7 @@ from torch import Tensor
 from lrdgraph import pretrained
 from lrdgraph.graph import LatentRelationGraph
 from lrdgraph.models import carry_over, large, recommending, sampled
+from lrdgraph.models.agreement import check_channels
 from lrdgraph.models.newcomers import Newcomers
 from lrdgraph.models.sampled import Asked, Common, Reach
 from lrdgraph.models.sasrec import SASRec
@@ -67,8 +68,9 @@ class LRDRec(SASRec):
             ``[N, T, F]``; None leaves time out.
 
     Raises:
-        ValueError: If the graph's DVAE reconstructs states of another size, or if
-            ``newness`` is not in ``[0, 1)``.
+        ValueError: If the graph's DVAE reconstructs states of another size or has the
+            objective ``'released'``, if ``newness`` is not in ``[0, 1)``, or for what
+            :class:`SASRec` raises.
     """
 
     num_pairs = 512
@@ -94,6 +96,12 @@ class LRDRec(SASRec):
         in_batch: float = 0.0,
         trend: Tensor | None = None,
     ) -> None:
+        check_channels(graph, hidden_channels)
+        if graph.num_latent and graph.objective == "released":
+            raise ValueError(
+                "the objective 'released' learns from whole histories, in RCF or KDA "
+                "(got LRDRec): give the graph another one, such as 'lrd'"
+            )
         super().__init__(
             graph.num_items,
             hidden_channels,
@@ -107,7 +115,6 @@ class LRDRec(SASRec):
             in_batch=in_batch,
         )
         self.graph = graph
-        _check_channels(graph, hidden_channels)
         self.arguments: dict[str, Any] = {
             "hidden_channels": hidden_channels,
             "max_length": max_length,
@@ -287,11 +294,3 @@ class LRDRec(SASRec):
     save_pretrained = pretrained.save_pretrained
     from_pretrained = classmethod(pretrained.from_pretrained)
     push_to_hub = pretrained.push_to_hub
-
-
-def _check_channels(graph: LatentRelationGraph, hidden_channels: int) -> None:
-    if graph.num_latent and graph.dvae.relation.size(1) != hidden_channels:
-        raise ValueError(
-            "'hidden_channels' needs to be the 'state_channels' of the graph, "
-            f"{graph.dvae.relation.size(1)} (got {hidden_channels})"
-        )

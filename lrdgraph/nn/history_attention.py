@@ -17,19 +17,12 @@ class HistoryAttention(nn.Module):
 
     Args:
         channels: Size ``C`` of states.
-        num_heads: Number of heads ``H``; it divides ``C``.
+        num_heads: Number of heads ``H``; it divides ``C``, as encoders check.
         dropout: Dropout probability of a slot's weight.
-
-    Raises:
-        ValueError: If ``num_heads`` does not divide ``channels``.
     """
 
     def __init__(self, channels: int, num_heads: int, dropout: float) -> None:
         super().__init__()
-        if channels % num_heads:
-            raise ValueError(
-                f"'num_heads' needs to divide 'channels', {channels} (got {num_heads})"
-            )
         self.num_heads = num_heads
         self.project = nn.Linear(channels, 3 * channels)
         self.out = nn.Linear(channels, channels)

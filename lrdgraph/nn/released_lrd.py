@@ -37,8 +37,10 @@ class ReleasedLRD(PairDVAE):
     different relations on different pairs. Item vectors :math:`e` and relation vectors
     :math:`r` are those of the recommender: they are all that language reaches.
 
-    Differences to the code: padding takes no part in the entropy, and random items are
-    drawn from the whole catalogue, where there those of the shopper are left out.
+    The first term is a mean over the histories of a batch, the entropy one over all
+    their items. Differences to the code: padding takes no part in the entropy, and
+    random items are drawn from the whole catalogue for each batch, where there those of
+    the shopper are left out and one draw serves an epoch.
 
     To the rest of the library, *none* has the posterior of all known relations.
 

@@ -164,7 +164,7 @@ def test_another_kind_of_graph_is_refused(options, message):
         model.over(graph)
 
 
-@pytest.mark.parametrize("objective", ["marginal", "facts", "lrd", "released"])
+@pytest.mark.parametrize("objective", ["marginal", "facts", "lrd"])
 def test_observed_relations_may_come_in_another_order(objective):
     model = make_model(related({"fits": FITS, "similar": SIMILAR}), objective)
     swapped = related({"similar": SIMILAR, "fits": FITS})

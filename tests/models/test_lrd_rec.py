@@ -228,3 +228,9 @@ def test_recommends_what_is_in_fashion_now(shop):
     assert (model.eval()(history, period=past).argmax(1) == 7).all()
     model.train().newcomers.drawn[7] = True  # as if it was new
     assert (model(history, period=past).argmax(1) != 7).all()
+
+
+def test_what_learns_from_whole_histories_is_refused_before_training(shop) -> None:
+    graph = LatentRelationGraph(shop, 2, 8, "released")
+    with pytest.raises(ValueError, match=r"'released' .* RCF or KDA \(got LRDRec\)"):
+        LRDRec(graph, 8)

@@ -68,8 +68,3 @@ def test_dropped_weights_are_made_up_for(attention, states):
     mean = drawn.view(2, 4000, NUM_ROWS, CHANNELS).mean(1)
     assert torch.allclose(mean, both, atol=0.05)
     assert drawn[0].std() > both[0].std()
-
-
-def test_heads_need_to_divide_the_channels():
-    with pytest.raises(ValueError, match=r"'num_heads' needs to divide .* 8 \(got 3\)"):
-        HistoryAttention(8, 3, dropout=0.0)

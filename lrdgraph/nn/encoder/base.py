@@ -138,7 +138,7 @@ def check_heads(encoder: HistoryEncoder, channels: int, num_heads: int) -> None:
 
 
 def feed_forward(channels: int, hidden: int, dropout: float) -> nn.Sequential:
-    """The two layers after attention, with GELU and dropout as in BERT."""
+    """The two layers after attention, with GELU, and dropout after each."""
     return nn.Sequential(
         nn.Linear(channels, hidden),
         nn.GELU(),

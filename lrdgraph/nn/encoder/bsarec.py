@@ -32,8 +32,9 @@ class BSARec(HistoryEncoder):
     ``max_length``, has in the last slot (:func:`low_pass`). One layer computes what
     theirs does; in a deeper one, theirs sees the whole prefix from each of its slots.
     Further deliberate differences to the authors' code: padding is 0 to the filter
-    (theirs is an embedding with a position, and results depend on it), and the loss is
-    that of the model, which leaves out items of the history.
+    (theirs is an embedding with a position, and results depend on it), there is dropout
+    between the feed-forward layers, too, and the loss is that of the model, which
+    leaves out items of the history.
 
     Args:
         channels: Size of item and user states.
@@ -46,7 +47,7 @@ class BSARec(HistoryEncoder):
 
     Raises:
         ValueError: If ``max_length``, ``num_layers`` or ``num_heads`` is not positive,
-            or if ``num_heads`` does not divide ``channels``.
+            if ``num_heads`` does not divide ``channels``, or if ``cutoff`` is negative.
     """
 
     def __init__(
@@ -62,6 +63,8 @@ class BSARec(HistoryEncoder):
     ) -> None:
         super().__init__(max_length, num_layers)
         check_heads(self, channels, num_heads)
+        if cutoff < 0:
+            raise ValueError(f"'cutoff' needs to be at least 0 (got {cutoff})")
         self.position = nn.Embedding(max_length, channels)
         nn.init.normal_(self.position.weight, std=0.02)
         self.norm = nn.LayerNorm(channels)

@@ -23,8 +23,9 @@ class Caser(HistoryEncoder):
     training on all slots of a history is training on the paper's sliding windows, with
     nothing computed twice. Deliberate differences to the paper and the authors' code:
     no user embedding, so that new shoppers get recommendations; what follows is the
-    next item, not also those after it (``T = 1``); the loss is that of the model;
-    missing items are zeros instead of an embedding.
+    next item, not also those after it (``T = 1``); items are the same where they are
+    read and where they are scored (theirs have a second vector there); the loss is that
+    of the model; missing items are zeros instead of an embedding.
 
     Args:
         channels: Size of item and user states.
@@ -36,7 +37,7 @@ class Caser(HistoryEncoder):
         dropout: Dropout probability.
 
     Raises:
-        ValueError: If ``max_length`` or ``num_layers`` is not positive.
+        ValueError: If one of the numbers but ``dropout`` is not positive.
     """
 
     def __init__(
@@ -52,6 +53,11 @@ class Caser(HistoryEncoder):
     ) -> None:
         super().__init__(max_length, num_layers)
         sizes = (window, num_horizontal, num_vertical)
+        if min(sizes) < 1:
+            raise ValueError(
+                "'window', 'num_horizontal' and 'num_vertical' need to be positive in "
+                f"'Caser' (got {sizes})"
+            )
         self.layers = nn.ModuleList(
             _CaserLayer(channels, *sizes, dropout) for _ in range(num_layers)
         )

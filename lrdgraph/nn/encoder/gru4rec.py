@@ -13,12 +13,17 @@ class GRU4Rec(HistoryEncoder):
     The network of `"Session-based Recommendations with Recurrent Neural Networks"
     <https://arxiv.org/abs/1511.06939>`_, its equations 2 to 5:
 
-    .. math:: h_t = (1 - z_t) \odot h_{t-1} + z_t \odot \hat h_t
+    .. math::
+        h_t = (1 - z_t) \odot h_{t-1} + z_t \odot \hat h_t, \qquad
+        \hat h_t = \tanh\big(W x_t + b + r_t \odot (U h_{t-1} + b')\big)
 
-    with dropout on its inputs and outputs. Deliberate differences to the authors' code:
+    with dropout on its inputs and outputs. The cell is :class:`torch.nn.GRU`: it resets
+    the state after its matrix, equation 4 and the authors' code before it,
+    :math:`U (r_t \odot h_{t-1})`. Further deliberate differences to the authors' code:
     the loss is that of the model (theirs compares with items of the mini-batch, by TOP1
     or BPR-max); a session is a shopper's history, trained from its start instead of in
-    parallel mini-batches that carry the state along; items are the same where they are
+    parallel mini-batches that carry the state along, and dropout spares the state that
+    goes on to the next item; items are the same where they are
     read and where they are scored (an option of theirs, ``constrained_embedding``).
 
     Args:

@@ -26,8 +26,10 @@ class HSTU(HistoryEncoder):
 
     Without a softmax, ten purchases of a kind weigh more than one. Deliberate
     differences to the authors' code: no bias by time, which theirs takes from when the
-    *predicted* item is bought; a last norm in place of unit length; the loss is
-    that of the model.
+    *predicted* item is bought; a last norm in place of unit length; norms with weights;
+    places counted from the last item (there from the first), and item vectors that are
+    not multiplied by :math:`\sqrt C`; weights that start as they do in torch; the loss
+    is that of the model.
 
     Args:
         channels: Size of item and user states.

@@ -17,17 +17,20 @@ class TiSASRec(HistoryEncoder):
     self-attention, for a slot :math:`i` and an earlier one :math:`j`:
 
     .. math::
-        e_{ij} &= \frac{x_i W^Q (x_j W^K + r^K_{ij} + p^K_j)^\top}{\sqrt{C}}
+        e_{ij} &= \frac{x_i W^Q (x_j W^K + r^K_{ij} + p^K_j)^\top}{\sqrt{C / H}}
 
         z_i &= \sum_j \text{softmax}_j(e_{ij})\, (x_j W^V + r^V_{ij} + p^V_j)
 
-    with embeddings :math:`p` of places and :math:`r` of :func:`intervals`.
+    in each of ``H`` heads, with embeddings :math:`p` of places and :math:`r` of
+    :func:`intervals`.
 
     Deliberate differences to the authors' code: the unit of time is the smallest gap of
-    the shopper up to the slot that asks (theirs is that of the whole history, with
-    validation and test); units are whole, as in the paper (theirs rounds times first);
-    layers are those of :class:`CausalTransformer`, but with feed-forward layers four
-    times as wide as states; the loss is that of the model. Embeddings are added up per
+    the shopper up to the slot that asks, among the last ``max_length`` purchases
+    (theirs is that of the whole history, with validation and test); units are whole, as
+    in the paper (theirs rounds times first); layers are those of
+    :class:`CausalTransformer`, with its differences to SASRec's code, which theirs goes
+    on from, and feed-forward layers four times as wide as
+    states; the loss is that of the model. Embeddings are added up per
     interval instead of per pair of slots: the same sum without a tensor
     ``[B, L, L, C]``, so that dropout takes parts of an interval from all pairs at once.
 

@@ -11,9 +11,18 @@ class CausalTransformer(HistoryEncoder):
     r"""A pre-norm Transformer in which a slot sees itself and earlier ones.
 
     The encoder of `"Self-Attentive Sequential Recommendation"
-    <https://arxiv.org/abs/1808.09781>`_, which is pre-norm, too, with feed-forward
-    layers as wide as states. It has ReLU and one head; here attention has biases and an
-    output projection, too.
+    <https://arxiv.org/abs/1808.09781>`_ (self-attention and point-wise feed-forward
+    layers, each with a norm before it), whose layers are as wide as states:
+
+    .. math::
+        X &\leftarrow X + \text{attention}(\text{norm}(X))
+
+        X &\leftarrow X + W_2\, \text{GELU}(W_1\, \text{norm}(X) + b_1) + b_2
+
+    Deliberate differences: ReLU and one head there; here attention has an output
+    projection, and biases, as in the authors' code alone. That code takes keys and
+    values from states without the norm, adds to the *normalised* states what they
+    attend to, and multiplies item vectors by :math:`\sqrt C`.
 
     Args:
         channels: Size of item and user states.

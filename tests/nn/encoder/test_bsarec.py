@@ -54,3 +54,8 @@ def test_a_layer_is_what_the_paper_says_of_each_prefix():
         mixed = 0.3 * frequency + 0.7 * attention_norm(last + attended)
         expected = last_norm(mixed + layer.feed_forward(mixed))
         assert torch.allclose(found[slot], expected, atol=1e-5)
+
+
+def test_a_cutoff_below_all_frequencies_is_refused():
+    with pytest.raises(ValueError, match=r"'cutoff' needs to be at least 0 \(got -1\)"):
+        BSARec(4, 5, cutoff=-1)

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch import Tensor
 
@@ -42,3 +43,9 @@ def test_what_is_before_the_window_is_forgotten():
     after = encoder(states, mask)
     changed = (after != before).any(-1)
     assert changed.tolist() == [[False, False, True, True, True, False]]
+
+
+@pytest.mark.parametrize("name", ["window", "num_horizontal", "num_vertical"])
+def test_sizes_need_to_be_positive(name):
+    with pytest.raises(ValueError, match=r"'window'.* positive in 'Caser' \(got \(.*0"):
+        Caser(4, 5, **{name: 0})
