@@ -1,9 +1,12 @@
 """Item vectors that were computed elsewhere."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import ArrayLike
 from safetensors.torch import load_file
@@ -11,7 +14,10 @@ from torch import Tensor
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import BaseTransform
 
+from lrdgraph.datasets.cleaning import as_ids
 from lrdgraph.text.vectors import check_vectors
+
+ById = Mapping[Any, ArrayLike] | pd.DataFrame | pd.Series
 
 
 class SetVectors(BaseTransform):
@@ -20,28 +26,30 @@ class SetVectors(BaseTransform):
     Args:
         vectors: One row per item in the order of ``data['item'].id``, as tensor, array,
             ``.npy`` file or ``.safetensors`` file with one tensor; or a mapping from
-            external id to vector, as a dict or as a ``.safetensors`` file with one
-            vector per id. Ids that the data lacks are ignored. Files are read at once.
+            external id to vector, as a dict, as a data frame (or a series of vectors)
+            whose index has the ids, or as a ``.safetensors`` file with one vector per
+            id. Ids are compared as :func:`~lrdgraph.datasets.from_tables` writes them;
+            those that the data lacks are ignored. Files are read at once.
 
     Raises:
         FileNotFoundError: If the file does not exist.
-        ValueError: If the file cannot be read, if rows and items differ in number, if
-            items are missing in a mapping, or if a value is not finite; the file and
-            the item are named.
+        ValueError: If the file cannot be read, if what is given is no table of
+            numbers, if rows and items differ in number, if a mapping lacks items or has
+            one twice, or if a value is not finite; the file and the item are named.
     """
 
-    def __init__(
-        self, vectors: Tensor | ArrayLike | str | Path | Mapping[str, ArrayLike]
-    ) -> None:
+    def __init__(self, vectors: Tensor | ArrayLike | str | Path | ById) -> None:
         self.source = "SetVectors"
         if isinstance(vectors, str | Path):
             self.source = str(vectors)
             vectors = _read(Path(vectors).expanduser())
         self.ids: list[str] | None = None
-        if isinstance(vectors, Mapping):
-            self.ids = [str(item) for item in vectors]
+        if isinstance(vectors, pd.DataFrame):
+            self.ids = _ids(vectors.index)
+        elif isinstance(vectors, Mapping | pd.Series):
+            self.ids = _ids(vectors.keys())
             vectors = _stack(vectors)
-        self.vectors = torch.as_tensor(vectors).detach().cpu()
+        self.vectors = _numbers(vectors)
 
     def forward(self, data: HeteroData) -> HeteroData:
         """Returns the data with ``x``; the given data is not changed."""
@@ -81,9 +89,35 @@ def _read(path: Path) -> ArrayLike | Tensor | Mapping[str, Tensor]:
     raise ValueError(f"'{path}' needs to end in .npy or .safetensors")
 
 
-def _stack(vectors: Mapping[str, ArrayLike]) -> Tensor:
+def _ids(keys: Iterable[object]) -> list[str]:
+    """Keys as the ids of a catalogue, which has no other ``'1'`` for a key 1.0."""
+    column = pd.Series([*keys], dtype=object, name="vectors")
+    ids = [*map(str, as_ids(column, "keys"))]
+    if len(set(ids)) < len(ids):
+        twice = next(name for name, count in Counter(ids).items() if count > 1)
+        raise ValueError(
+            f"'vectors' need to have each id once in 'SetVectors' (got {twice!r} again)"
+        )
+    return ids
+
+
+def _numbers(vectors: Tensor | ArrayLike) -> Tensor:
+    """Numbers as a tensor, of arrays in whatever order their bytes are."""
+    if isinstance(vectors, Tensor):
+        return vectors.detach().cpu()
+    try:
+        array = np.require(vectors, np.float32, ["C", "W"])
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"'vectors' need to be numbers in 'SetVectors' (got {vectors!r:.80}: "
+            f"{error})"
+        ) from error
+    return torch.from_numpy(array)
+
+
+def _stack(vectors: Mapping[Any, ArrayLike] | pd.Series) -> Tensor:
     """The vectors of a mapping, in its order: ``[n, C]``."""
-    rows = {item: torch.as_tensor(vector) for item, vector in vectors.items()}
+    rows = {item: _numbers(vector) for item, vector in vectors.items()}
     size = next((row.shape for row in rows.values()), torch.Size())
     for item, row in rows.items():
         if row.dim() != 1 or row.shape != size:

@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -58,13 +59,35 @@ def vectors_of(given: Any) -> Tensor:
         BY_ID,
         {item: row.numpy() for item, row in BY_ID.items()},
         {item: row.tolist() for item, row in BY_ID.items()},
+        X.numpy()[::-1].copy()[::-1],
+        X.numpy().T.copy().T,
+        X.numpy().astype(">f4"),
+        X.numpy().astype(object),
+        [*X],
+        pd.DataFrame(X[[2, 0, 1]].numpy(), index=["c", "a", "b"]),
+        pd.DataFrame(X.int().numpy(), index=["a", "b", "c"], dtype="Int64"),
+        pd.Series({item: row.tolist() for item, row in BY_ID.items()}),
     ],
-    ids=["tensor", "double", "array", "list", "mapping", "arrays", "lists"],
+    ids=[
+        *("tensor", "double", "array", "list", "mapping", "arrays", "lists"),
+        *("reversed", "columns first", "other bytes", "objects", "list of tensors"),
+        *("data frame", "nullable", "series"),
+    ],
 )
 def test_vectors_are_taken_as_they_are(given: Any) -> None:
     x = vectors_of(given)
     assert x.dtype == torch.float32
     assert torch.equal(x, X)
+
+
+@pytest.mark.parametrize("key", [1, 1.0, np.int64(1), b"1", " 1 "])
+def test_keys_are_the_ids_that_a_catalogue_makes_of_them(key: Any) -> None:
+    data = make()
+    data["item"].id = ["1", "b", "c"]
+    vectors = {key: X[0], "b": X[1], "c": X[2]}
+    assert SetVectors(vectors)(data)["item"].x.equal(X)
+    frame = pd.DataFrame(X.numpy(), index=pd.Index([*vectors], dtype=object))
+    assert SetVectors(frame)(data)["item"].x.equal(X)
 
 
 def test_files_are_read(tmp_path: Path) -> None:
@@ -96,6 +119,14 @@ def test_the_result_does_not_share_memory_with_what_was_given() -> None:
         ({**BY_ID, "b": torch.ones(3)}, "[3] for 'b' after [2]"),
         ({**BY_ID, "b": X[1:2]}, "[1, 2] for 'b' after [2]"),
         ({**BY_ID, "b": [1.0, float("nan")]}, "nan for 'b'"),
+        ({**BY_ID, 1: X[0], "1": X[1]}, "each id once in 'SetVectors' (got '1' again)"),
+        ({**BY_ID, None: X[0]}, "'vectors' needs an id in every row of keys (got None"),
+        (pd.DataFrame(X.numpy(), index=[*"aba"]), "(got 'a' again)"),
+        (pd.DataFrame(X.numpy()), "3 of 3 items, such as ['a', 'b', 'c']"),
+        (pd.DataFrame({"a": ["pen"]}), "need to be numbers in 'SetVectors' (got"),
+        ({**BY_ID, "b": ["pen", "ink"]}, "numbers in 'SetVectors' (got ['pen', 'ink']"),
+        ([[1.0], [1.0, 2.0]], "numbers in 'SetVectors' (got [[1.0], [1.0, 2.0]]: "),
+        (pd.Series([1.0, 2.0], index=["a", "b"]), "shape [] for 'a'"),
     ],
 )
 def test_unusable_vectors_are_refused(given: Any, message: str) -> None:
