@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
@@ -13,6 +14,7 @@ from torch.nn.functional import normalize
 from torch_geometric.utils import softmax
 
 from lrdgraph.candidates import Candidates, degree_scale, sampling_weight
+from lrdgraph.datasets.cleaning import as_ids, clean_text
 from lrdgraph.ragged import ascending, ragged_arange, starts
 from lrdgraph.text.vectors import embed_texts, fingerprint
 from lrdgraph.typing import TEXT_KNN
@@ -37,15 +39,16 @@ def with_items(
 
     Args:
         graph: The graph, which is left as it is.
-        ids: External ids of the new items.
-        texts: Their texts.
+        ids: External ids of the new items, read as
+            :func:`~lrdgraph.datasets.from_tables` reads them: 900 is ``'900'``.
+        texts: Their texts, cleaned as there; what is missing becomes ``''``.
         encoder: What made the vectors of the other items' texts.
         k: Number of known neighbours of a new item, in both directions, and of new ones
             at most; see :func:`arrive`.
 
     Raises:
-        ValueError: If another encoder made the graph's vectors, or for what
-            :func:`arrive` raises.
+        ValueError: If another encoder made the graph's vectors, if an id is missing or
+            no valid Unicode, or for what :func:`arrive` raises.
     """
     made_by = fingerprint(encoder)
     if graph.encoder and made_by and made_by != graph.encoder:
@@ -57,6 +60,8 @@ def with_items(
         raise ValueError(
             f"'texts' need to be as many as 'ids', {len(ids)} (got {len(texts)})"
         )
+    column = pd.Series(ids, name="ids", dtype=object)
+    ids, texts = [*map(str, as_ids(column, "new items"))], [*map(clean_text, texts)]
     x = embed_texts(encoder, texts, ids, "with_items").to(graph.x)
     for step in graph.vector_steps:
         x = step(x)

@@ -1,8 +1,10 @@
 from collections.abc import Iterable
 
+import pandas as pd
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from lrdgraph import LatentRelationGraph
 from lrdgraph.candidates import degree_scale
@@ -36,7 +38,7 @@ def pairs_of(graph: LatentRelationGraph, items: list[str]) -> set[tuple[str, str
 
 def test_what_was_there_stays_as_it_was(graph, grown):
     assert grown.ids == [*graph.ids, *IDS]
-    assert grown.texts == [*graph.texts, *TEXTS]
+    assert grown.texts == [*graph.texts, *TEXTS[:2], ""]
     assert not grown.training
     assert grown.relations == graph.relations
     assert grown.x[: graph.num_items].equal(graph.x)
@@ -58,7 +60,7 @@ def test_pairs_stay_sorted_by_source(grown):
 
 def nearest(graph: LatentRelationGraph, new: int, among: Iterable[int]) -> list[int]:
     """The five nearest of some items, the slow way."""
-    unit = torch.nn.functional.normalize(graph.x)
+    unit = normalize(graph.x)
     others = [i for i in among if i != new and unit[i].any()]
     return sorted(others, key=lambda i: -float(unit[new] @ unit[i]))[:5]
 
@@ -106,7 +108,7 @@ def test_new_pairs_are_near_in_text_and_nobody_followed_them(graph, grown):
 
 
 def test_transitions_are_lent_by_the_items_that_a_new_one_reads_like(graph, grown):
-    unit = torch.nn.functional.normalize(grown.x)
+    unit = normalize(grown.x)
     column = grown.relations.index("transition")
     weight = grown().weight[:, column]
     for new in (graph.num_items, graph.num_items + 1):
@@ -137,7 +139,7 @@ def test_what_is_lent_is_not_told_as_counted(graph, grown):
 
 
 def test_what_leads_to_a_new_item_counts_by_how_near_it_is(graph, grown):
-    unit = torch.nn.functional.normalize(grown.x)
+    unit = normalize(grown.x)
     cosine = (unit @ unit.T)[grown.edge_index.unbind()]
     column = grown.observed_relations.index("text_knn")
     known = (grown.edge_index < graph.num_items).all(0)
@@ -175,6 +177,17 @@ def test_an_equal_text_gets_an_equal_vector(steps):
     assert torch.allclose(again.x[-1], graph.x[4], atol=1e-6)
 
 
+def test_ids_and_texts_are_read_as_those_of_a_shop(graph):
+    texts = ["<b>Corvid</b> dock &amp;\n lantern", float("nan"), "half \ud83d"]
+    table = pd.DataFrame({"id": [900, 901, 902], "text": texts}, dtype=object)
+    grown = graph.with_items(table["id"], table["text"], ENCODER)
+    assert grown.ids[-3:] == ["900", "901", "902"]
+    assert grown.texts[-3:] == ["Corvid dock & lantern", "", "half \ufffd"]
+    clean = graph.with_items(["900"], ["Corvid dock & lantern"], ENCODER)
+    assert torch.allclose(grown.x[-3], clean.x[-1], atol=1e-6)
+    assert not grown.x[-2].any()
+
+
 def narrow(texts: list[str]) -> Tensor:
     return torch.ones(len(texts), 3)
 
@@ -190,6 +203,10 @@ def narrow(texts: list[str]) -> Tensor:
             {},
             r"as many as 'ids', 1 \(got 2",
         ),
+        (["a", " "], ["a pen", "ink"], {}, r"'ids' needs an id .*got ' ' in row 1"),
+        (["a", None], ["a pen", "ink"], {}, r"'ids' needs an id .*got None in row 1"),
+        (["\ud83d"], ["a pen"], {}, r"'ids' needs an id .*got '\\ud83d' in row 0"),
+        ([7, "7"], ["a pen", "ink"], {}, r"'ids' need to be new .*got '7' again"),
         (["a"], ["a pen"], {"k": 0}, r"'k' needs to be positive \(got 0\)"),
         (
             ["a"],
