@@ -79,6 +79,11 @@ def test_descriptions_are_told(told, page: Page) -> None:
     assert f"{unrelated * 100:.1f} %" in page.texts
 
 
+def test_when_shoppers_came_is_told(page: Page) -> None:
+    told = {str(a["title"]).split(":")[0] for _, a in page.elements if "title" in a}
+    assert {"1 purchase later", "2 purchases later", "5 to 7 purchases later"} <= told
+
+
 def test_recommendations_are_told(told, page: Page) -> None:
     titles = dict(zip(told.data["item"].id, told.data["item"].title, strict=True))
     for history in told.histories:
