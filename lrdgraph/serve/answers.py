@@ -49,18 +49,27 @@ class Answers:
         model.recommend(model.graph.ids[:1], 1, states=self._states)  # or fail now
 
     def recommend(self, request: RecommendRequest) -> Recommendations:
-        """Items after a history."""
-        self._check(422, request.history)
-        self._check(422, request.among or ())
+        """Items after a history, as far as the model knows what is in it.
+
+        A shop has items that are newer than its model, and shoppers buy them.
+        """
+        among = request.among
         found = self._model.recommend(
-            request.history,
+            self._known(request.history),
             request.k,
-            among=request.among,
+            among=None if among is None else self._known(among),
             seen=request.seen,
             max_per_relation=request.max_per_relation,
             states=self._states,
         )
-        return Recommendations(items=list(map(self._recommended, found)))
+        asked = dict.fromkeys([*request.history, *(among or ())])
+        return Recommendations(
+            items=list(map(self._recommended, found)),
+            unknown=[item for item in asked if item not in self._texts],
+        )
+
+    def _known(self, items: Iterable[str]) -> list[str]:
+        return [item for item in items if item in self._texts]
 
     def explain(self, request: ExplainRequest) -> Recommended:
         """The score of one item, and its reasons."""

@@ -102,6 +102,7 @@ def _add_page(app: FastAPI, answers: Answers) -> None:
     async def page_to_try() -> HTMLResponse:
         return HTMLResponse(page, headers=headers)
 
+    @app.head("/health", include_in_schema=False)  # as balancers of load ask
     @app.get("/health", summary="Whether the service answers, and what it serves")
     async def health() -> Health:
         return answers.health()

@@ -18,6 +18,7 @@ from lrdgraph.serve.messages import MAX_BODY, MAX_TOLD
 
 LOG = logging.getLogger("lrdgraph.serve")
 
+_OBJECT = " (one in JSON, sent with 'Content-Type: application/json')"
 _WIDTH = 80  # characters of where an error is
 
 _HEADERS = [
@@ -124,4 +125,5 @@ async def tell_invalid(_: Request, error: Exception) -> Response:
 
 def _tell(error: dict[str, Any]) -> str:
     place = ".".join(map(str, error["loc"]))
-    return f"'{place[:_WIDTH]}': {error['msg']}"
+    hint = _OBJECT if error["type"] == "model_attributes_type" else ""
+    return f"'{place[:_WIDTH]}': {error['msg']}{hint}"

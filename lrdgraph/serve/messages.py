@@ -106,6 +106,10 @@ class Recommendations(BaseModel):
     """Items, best first."""
 
     items: list[Recommended]
+    unknown: list[str] = Field(
+        description="Ids of the request that the model does not know, which were left "
+        "out."
+    )
 
 
 class Neighbor(Item):

@@ -130,8 +130,6 @@ def test_health_and_openapi(client, model, ids) -> None:
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ({"history": ["nobody's"]}, 'item "nobody\'s" needs to be one of the 48'),
-        ({"history": [], "among": ["gone"]}, "item 'gone' needs to be"),
         ({"history": [], "k": 0}, "'body.k': "),
         ({"history": [], "k": MAX_K + 1}, "'body.k': "),
         ({"history": [], "k": "3"}, "'body.k': "),
