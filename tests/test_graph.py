@@ -4,7 +4,7 @@ from torch_geometric.data import HeteroData
 
 from lrdgraph import LatentRelationGraph
 from lrdgraph.testing import make_shop
-from lrdgraph.transforms import LeaveOneOut, Normalize, Transitions
+from lrdgraph.transforms import LeaveOneOut, Normalize, TextKNN, Transitions
 from lrdgraph.typing import Neighbor
 
 NUM_ITEMS = 7
@@ -124,9 +124,20 @@ def test_neighbors(graph):
     bought = graph.neighbors("i0", "bought")
     assert bought == [Neighbor("i1", "bought", 1.0), Neighbor("i2", "bought", 1.0)]
     assert graph.neighbors("i6") == []
-    for k in (0, -1):
-        with pytest.raises(ValueError, match=rf"'k' .* positive integer \(got {k}\)"):
-            graph.neighbors("i0", k=k)
+
+
+def test_neighbors_that_are_alike_in_text_alone_come_last(data):
+    graph = LatentRelationGraph(TextKNN(3)(data), num_latent=2, state_channels=8)
+    relations = [found.relation for found in graph.neighbors("i0", k=99)]
+    alike = relations.index("text_knn")
+    assert len(relations) > alike > 0
+    assert set(relations[alike:]) == {"text_knn"}
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_some_neighbors_are_to_be_found(graph, k):
+    with pytest.raises(ValueError, match=rf"'k' .* positive integer \(got {k}\)"):
+        graph.neighbors("i0", k=k)
 
 
 def test_state_dict_round_trip(graph, data, tmp_path):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from lrdgraph.typing import Neighbor
+from lrdgraph.typing import TEXT_KNN, Neighbor
 
 if TYPE_CHECKING:
     from lrdgraph.graph import LatentRelationGraph
@@ -16,6 +16,8 @@ def neighbors(
     graph: LatentRelationGraph, item: str, relation: str | None = None, k: int = 10
 ) -> list[Neighbor]:
     """The items that an item leads to, surest first.
+
+    What is only alike in text comes last, as all of that is certain, and nothing new.
 
     Args:
         graph: The graph.
@@ -45,4 +47,4 @@ def neighbors(
         for name, probability in zip(graph.relations, row, strict=True)
         if probability > 0 and relation in (None, name)
     ]
-    return sorted(found, key=lambda n: -n.probability)[:k]
+    return sorted(found, key=lambda n: (n.relation == TEXT_KNN, -n.probability))[:k]

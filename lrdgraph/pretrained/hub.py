@@ -39,9 +39,9 @@ def fetch(name: str | Path, revision: str | None = None) -> Path:
     except (OSError, HFValidationError) as error:
         reason = str(error).strip().splitlines()[0]
         raise FileNotFoundError(
-            f"'{name}' needs to be a folder with a kept model, or a repository of the "
-            f"hub (got: {reason}). Without a network, download it elsewhere (`hf "
-            f"download {name}`) and give the folder"
+            f"there is no folder '{name}', and no such repository of the hub can be had "
+            f"({reason}). A model of the hub can be downloaded elsewhere (`hf download "
+            f"{name}`) and given as a folder"
         ) from error
 
 

@@ -96,7 +96,7 @@ def test_texts_go_to_no_server_that_only_a_folder_names(
 
 @pytest.mark.parametrize("name", ["shop/pens", "no/such/folder", "nothing here"])
 def test_a_model_that_is_nowhere_is_named(offline, name):
-    with pytest.raises(FileNotFoundError, match=f"'{name}' needs to be a folder"):
+    with pytest.raises(FileNotFoundError, match=f"there is no folder '{name}'"):
         LRDRec.from_pretrained(name)
 
 
