@@ -65,7 +65,7 @@ class Answers:
         asked = dict.fromkeys([*request.history, *(among or ())])
         return Recommendations(
             items=list(map(self._recommended, found)),
-            unknown=[item for item in asked if item not in self._texts],
+            unknown=[_encodable(item) for item in asked if item not in self._texts],
         )
 
     def _known(self, items: Iterable[str]) -> list[str]:
@@ -152,3 +152,8 @@ class Answers:
         latent = reason.relation in self._graph.latent_relations
         sure = f" ({100 * reason.probability:.0f} % sure)" if latent else ""
         return f"{name}{sure}, from “{text or reason.item}”"
+
+
+def _encodable(text: str) -> str:
+    """With half a surrogate pair, which JSON may bring and UTF-8 lacks, spelt out."""
+    return text.encode(errors="backslashreplace").decode()
