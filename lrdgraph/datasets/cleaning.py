@@ -14,7 +14,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+# By name: in other angle brackets may be a size, which is why <S> is none of them.
+_TAGS = (
+    "a|abbr|b|big|blockquote|body|br|button|center|code|dd|div|dl|dt|em|embed|figure|"
+    "font|form|h[1-6]|head|header|hr|html|i|iframe|img|input|li|link|meta|object|ol|p|"
+    "pre|script|section|small|span|strike|strong|style|sub|sup|svg|table|tbody|td|"
+    r"tfoot|th|thead|tr|tt|u|ul|video|\w+:\w+"
+)
+_COMMENT = r"<!--(?:(?!<!--).)*?-->"  # up to the next one at most, or time is quadratic
+_MARKUP = re.compile(rf"(?is){_COMMENT}|</?(?:{_TAGS})(?:[\s/][^<>]*)?>")
 _HUGE_ENTITY = re.compile(r"&#\d{9,};?")  # no character; too large a number for Python
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WRITTEN = (date, time, timedelta, np.bool_, UUID)
@@ -24,7 +32,7 @@ _LARGEST_SECONDS = 1e11  # year 5138: anything later is a time in milliseconds
 
 
 def clean_text(text: object) -> str:
-    """Drops HTML tags, unescapes HTML entities and collapses whitespace.
+    """Unescapes HTML entities, drops HTML tags and comments, collapses whitespace.
 
     A number or date is written out, as a file of text would have it, bytes are read as
     UTF-8, a list is joined with commas, and what is missing (``None`` or NaN) or of any
@@ -32,7 +40,7 @@ def clean_text(text: object) -> str:
     the other half is missing.
     """
     if isinstance(text, str):
-        readable = html.unescape(_HUGE_ENTITY.sub(" ", _TAG.sub(" ", text)))
+        readable = _MARKUP.sub(" ", html.unescape(_HUGE_ENTITY.sub(" ", text)))
         if _SURROGATE.search(readable):
             halves = readable.encode("utf-16", "surrogatepass")
             readable = halves.decode("utf-16", "replace")
