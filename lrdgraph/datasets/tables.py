@@ -47,11 +47,12 @@ def from_tables(
     A file is read by its name: ``.csv`` (commas, or semicolons where the first line has
     no comma), ``.tsv`` (tabs), ``.jsonl`` or ``.json`` (an object a line) and
     ``.parquet`` (or a folder of parts called so); all but the last may be zipped
-    (``.gz``). Ids are taken as they are
-    written (``007`` is not ``7``). A file that unpacks to more than 100 times its size
-    (and 16 MiB), or that has a line of more than 16 MiB, is refused before it fills the
-    memory. There is a warning where a field seems to hold rows, as it does after a
-    quote that is not closed.
+    (``.gz``). Ids are taken as they are written (``007`` is not ``7``); any other field
+    of separated values that says ``NA``, ``N/A``, ``nan``, ``None`` or ``null`` is
+    unknown, as an empty one is: nothing is of the brand ``NULL``. A file that unpacks
+    to more than 100 times its size (and 16 MiB), or that has a line of more than 16
+    MiB, is refused before it fills the memory. There is a warning where a field seems
+    to hold rows, as it does after a quote that is not closed.
 
     .. code-block:: python
 

@@ -53,6 +53,16 @@ def test_what_reads_like_a_number_is_text(kind, tmp_path):
     assert data["item", "same_model", "item"].num_edges == 0
 
 
+def test_what_an_export_says_of_the_unknown_is_no_brand(tmp_path):
+    items = pd.DataFrame({"item_id": ["007", "8", "NA"], "title": "tea", "brand": "NA"})
+    for brand in ("NULL", "None", "nan", "N/A", ""):
+        path = write(items.assign(brand=brand), tmp_path / "items.csv")
+        data = from_tables(INTERACTIONS, path, shared=["brand"])
+        assert data["item"].id == ["007", "8", "NA"]
+        assert data["item"].brand == ["", "", ""]
+        assert data["item", "same_brand", "item"].num_edges == 0
+
+
 @pytest.mark.parametrize("id", [None, "Variant SKU"])
 def test_names_of_columns(id):
     data = from_tables(
