@@ -15,9 +15,6 @@ from lrdgraph.files import is_writable
 from lrdgraph.pretrained.folder import CONFIG, check_card
 from lrdgraph.typing import TEXT_KNN, TRANSITION, VAL
 
-CHECKPOINTS = ".checkpoints"
-"""In a model's folder, until training is over."""
-
 
 def check_folder(path: str | Path) -> None:
     """See to it that files can be written into a folder, which may be created.

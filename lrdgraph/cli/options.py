@@ -150,7 +150,8 @@ def add_encoder(parser: ArgumentParser, out: bool = False) -> None:
         help="how a text's tokens become one vector (default: mean)",
     )
     group.add_argument(
-        "--out" if out else "--vectors",
+        *(["--out"] if out else []),
+        "--vectors",
         dest="vectors",
         metavar="DIR",
         help="where vectors are kept, so that no text is embedded twice "
@@ -255,7 +256,8 @@ def add_edges(parser: ArgumentParser) -> None:
         type=probability,
         metavar="P",
         default=0.5,
-        help="probability from which a pair counts (default: %(default)s)",
+        help="probability from which a pair counts, that of 'transition' being the "
+        "share of an item's shoppers who take the step (default: %(default)s)",
     )
     group.add_argument(
         "--only",

@@ -9,7 +9,11 @@ from pathlib import Path
 
 from lrdgraph.files import atomic_write
 from lrdgraph.models import LRDRec
+from lrdgraph.pretrained.folder import CONFIG
 from lrdgraph.pretrained.hub import SETTINGS, fetch
+
+CHECKPOINTS = ".checkpoints"
+"""In a model's folder, until training is over."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +90,14 @@ def open_model(name: str) -> tuple[LRDRec, Settings]:
 
     Raises:
         FileNotFoundError: If there is no such model.
-        ValueError: If it cannot be read.
+        ValueError: If it cannot be read, or if its training is not over.
     """
     folder = fetch(name)
+    if (folder / CHECKPOINTS).exists() and not (folder / CONFIG).exists():
+        raise ValueError(
+            f"'{name}' holds a training that was interrupted, and no model yet: give "
+            "the command that began it again, to go on"
+        )
     return LRDRec.from_pretrained(folder), read_settings(folder)
 
 

@@ -62,7 +62,11 @@ def _text_model(settings: Settings) -> FingerprintedEncoder:
 
 
 def read_shop(args: Namespace, settings: Settings) -> HeteroData:
-    """The shop in the tables, with a split: its own, or the last purchases left out."""
+    """The shop in the tables, with a split: its own, or the last purchases left out.
+
+    Raises:
+        ValueError: If a table cannot be read, or if no item has a text.
+    """
     data = from_tables(
         args.interactions,
         args.items,
@@ -74,6 +78,11 @@ def read_shop(args: Namespace, settings: Settings) -> HeteroData:
         text=settings.text_columns,
         shared=settings.shared_columns,
     )
+    if not any(data["item"].text):
+        raise ValueError(
+            f"'{args.items}' needs texts in {settings.text_columns}, which relations "
+            "are read from (got none for any item that was bought)"
+        )
     say(tell_shop(data))
     return divided(data)
 

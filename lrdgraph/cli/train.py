@@ -10,16 +10,12 @@ from pathlib import Path
 import torch
 from torch_geometric.data import HeteroData
 
-from lrdgraph.cli.checks import (
-    CHECKPOINTS,
-    check_model_folder,
-    check_purchases,
-    check_server,
-)
+from lrdgraph.cli.begun import check_begun, note_begun
+from lrdgraph.cli.checks import check_model_folder, check_purchases, check_server
 from lrdgraph.cli.discover import discovered
 from lrdgraph.cli.evaluate import measure, tell_final
 from lrdgraph.cli.options import settle
-from lrdgraph.cli.settings import Settings, open_model
+from lrdgraph.cli.settings import CHECKPOINTS, Settings, open_model
 from lrdgraph.cli.shop import make_encoder, prepare, read_shop, tell_shop
 from lrdgraph.cli.telling import print_metrics, print_table, say
 from lrdgraph.describe import describe, overview
@@ -48,6 +44,7 @@ def run(args: Namespace) -> None:
             tell_final(args.continue_from, known)
     _check_trends(args, earlier)
     _settle_epochs(args)
+    check_begun(args)
     settings = known.given(args)
     data = read_shop(args, settings)
     if args.final:
@@ -125,10 +122,24 @@ def _begin(args: Namespace, data: HeteroData) -> LRDRec:
 def _go_on(args: Namespace, earlier: LRDRec, data: HeteroData) -> LRDRec:
     """The earlier model over the new data."""
     old = earlier.graph
+    _check_texts(args, old, data)
     if args.large and not earlier.num_negatives:
         earlier.arguments["num_negatives"] = _NEGATIVES  # of the model over new data
     graph = LatentRelationGraph(data, old.num_latent, old.state_channels, old.objective)
     return earlier.over(graph, trend=data["item"].get("trend"))
+
+
+def _check_texts(args: Namespace, old: LatentRelationGraph, data: HeteroData) -> None:
+    """Whether the table of items has the old ones, too, and not the new ones alone."""
+    texts = dict(zip(data["item"].id, data["item"].text, strict=True))
+    told = [id for id, text in zip(old.ids, old.texts, strict=True) if text]
+    known = [id for id in told if id in texts]
+    kept = sum(texts[id] != "" for id in known)
+    if 2 * kept < len(known):
+        raise ValueError(
+            f"'{args.items}' needs to have all items, old and new (got a text for "
+            f"{kept:,} of {len(known):,} that '{args.continue_from}' has a text of)"
+        )
 
 
 def _train(args: Namespace, model: LRDRec, data: HeteroData) -> None:
@@ -142,6 +153,7 @@ def _train(args: Namespace, model: LRDRec, data: HeteroData) -> None:
     folder = Path(args.out) / CHECKPOINTS
     if (folder / "last.ckpt").exists():
         say(f"going on with the run in {folder}")
+    note_begun(args)
     say(f"training for {args.epochs} epochs{'' if args.final else ' at most'}")
     monitor = None if args.final else MONITOR
     trainer = quiet_trainer(folder, args.epochs, args.patience, monitor)

@@ -39,9 +39,9 @@ def fetch(name: str | Path, revision: str | None = None) -> Path:
     except (OSError, HFValidationError) as error:
         reason = str(error).strip().splitlines()[0]
         raise FileNotFoundError(
-            f"there is no folder '{name}', and no repository of the hub with that name "
-            f"to be had ({reason}). A model of the hub can be downloaded elsewhere (`hf "
-            f"download {name}`) and given as a folder"
+            f"there is no folder '{name}', and no repository of the hub of this name "
+            f"can be had ({reason}). What is on the hub can be downloaded elsewhere "
+            f"(`hf download {name}`) and given as a folder"
         ) from error
 
 
