@@ -7,10 +7,10 @@ which Gephi merges the relations of a pair into one.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, BinaryIO
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
-
-import pandas as pd
 
 from lrdgraph.convert.edges import Edges, touched
 from lrdgraph.convert.tables import triples
@@ -20,19 +20,52 @@ if TYPE_CHECKING:
 
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
-_GRAPHML = """<?xml version="1.0" encoding="UTF-8"?>
+_ROWS = 100_000  # of the table of edges in memory at a time
+
+
+class _Format(NamedTuple):
+    """What stands before, between and after nodes and edges, and how they are written.
+
+    Labels of nodes and names of relations are passed through ``quote``, ids are quoted.
+    """
+
+    start: str
+    node: str
+    between: str
+    edge: str
+    end: str
+    quote: Callable[[str], str]
+
+
+_GRAPHML = _Format(
+    start="""<?xml version="1.0" encoding="UTF-8"?>
 <graphml xmlns="http://graphml.graphdrawing.org/xmlns">
 <key id="label" for="node" attr.name="label" attr.type="string"/>
 <key id="relation" for="edge" attr.name="relation" attr.type="string"/>
 <key id="weight" for="edge" attr.name="weight" attr.type="double"/>
 <graph edgedefault="directed">
-"""
+""",
+    node='<node id={id}><data key="label">{label}</data></node>\n',
+    between="",
+    edge='<edge source={head} target={tail}><data key="relation">{relation}</data>'
+    '<data key="weight">{weight}</data></edge>\n',
+    end="</graph>\n</graphml>\n",
+    quote=lambda text: escape(text, {"\r": "&#13;"}),
+)
 
-_GEXF = """<?xml version="1.0" encoding="UTF-8"?>
+_GEXF = _Format(
+    start="""<?xml version="1.0" encoding="UTF-8"?>
 <gexf xmlns="http://www.gexf.net/1.2draft" version="1.2">
 <graph defaultedgetype="directed">
 <nodes>
-"""
+""",
+    node="<node id={id} label={label}/>\n",
+    between="</nodes>\n<edges>\n",
+    edge='<edge id="{number}" source={head} target={tail} label={relation} '
+    'kind={relation} weight="{weight}"/>\n',
+    end="</edges>\n</graph>\n</gexf>\n",
+    quote=quoteattr,
+)
 
 
 def legal(text: str) -> str:
@@ -55,48 +88,48 @@ def _node_ids(graph: LatentRelationGraph) -> list[str]:
 
 def write_graphml(graph: LatentRelationGraph, edges: Edges, file: BinaryIO) -> None:
     """Write GraphML: nodes with ``label``, edges with ``relation`` and ``weight``."""
-    ids = _node_ids(graph)
-    file.write(_GRAPHML.encode())
-    for item in touched(graph, edges):
-        label = escape(legal(graph.texts[item]), {"\r": "&#13;"})
-        node = f'<node id={ids[item]}><data key="label">{label}</data></node>\n'
-        file.write(node.encode())
-    names = [escape(legal(name), {"\r": "&#13;"}) for name in edges]
-    edge = triples(graph, edges, ids, names)
-    lines = (
-        ("<edge source=" + edge["head"] + " target=" + edge["tail"])
-        + ('><data key="relation">' + edge["relation"])
-        + ('</data><data key="weight">' + _text(edge["probability"]))
-        + "</data></edge>\n"
-    )
-    _write_lines(lines, file)
-    file.write(b"</graph>\n</graphml>\n")
+    _write(graph, edges, file, _GRAPHML)
 
 
 def write_gexf(graph: LatentRelationGraph, edges: Edges, file: BinaryIO) -> None:
     """Write GEXF: nodes with ``label``, edges with ``label``, ``kind``, ``weight``."""
+    _write(graph, edges, file, _GEXF)
+
+
+def _write(
+    graph: LatentRelationGraph, edges: Edges, file: BinaryIO, form: _Format
+) -> None:
     ids = _node_ids(graph)
-    file.write(_GEXF.encode())
+    file.write(form.start.encode())
     for item in touched(graph, edges):
-        label = quoteattr(legal(graph.texts[item]))
-        file.write(f"<node id={ids[item]} label={label}/>\n".encode())
-    file.write(b"</nodes>\n<edges>\n")
-    names = [quoteattr(legal(name)) for name in edges]
-    edge = triples(graph, edges, ids, names)
-    lines = (
-        ('<edge id="' + _text(edge.index.to_series()))
-        + ('" source=' + edge["head"] + " target=" + edge["tail"])
-        + (" label=" + edge["relation"] + " kind=" + edge["relation"])
-        + (' weight="' + _text(edge["probability"]) + '"/>\n')
-    )
-    _write_lines(lines, file)
-    file.write(b"</edges>\n</graph>\n</gexf>\n")
+        label = form.quote(legal(graph.texts[item]))
+        file.write(form.node.format(id=ids[item], label=label).encode())
+    file.write(form.between.encode())
+    file.writelines(line.encode() for line in _lines(graph, edges, ids, form))
+    file.write(form.end.encode())
 
 
-def _text(values: pd.Series[Any]) -> pd.Series[Any]:
-    """Numbers as text, of the one type to which even no names at all can be added."""
-    return values.astype(str).astype(object)
+def _lines(
+    graph: LatentRelationGraph, edges: Edges, ids: list[str], form: _Format
+) -> Iterator[str]:
+    """The edges as they are written, one after the other."""
+    number = count()
+    for part in _parts(edges):
+        names = [form.quote(legal(name)) for name in part]
+        edge = triples(graph, part, ids, names).astype({"probability": str})
+        columns = (edge[name].tolist() for name in edge)
+        for head, relation, tail, weight in zip(*columns, strict=True):
+            yield form.edge.format(
+                number=next(number),
+                head=head,
+                relation=relation,
+                tail=tail,
+                weight=weight,
+            )
 
 
-def _write_lines(lines: pd.Series[str], file: BinaryIO) -> None:
-    file.write("".join(lines).encode())
+def _parts(edges: Edges) -> Iterator[Edges]:
+    """The edges in their order, ``_ROWS`` of one relation at most at a time."""
+    for name, columns in edges.items():
+        for part in zip(*(column.split(_ROWS) for column in columns), strict=True):
+            yield {name: part}
