@@ -116,7 +116,7 @@ def test_wrong_options_are_told_in_a_line(argv, said, capsys):
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (["export", "no/such-model", "a.gexf"], "needs to be a folder"),
+        (["export", "no/such-model", "a.gexf"], "there is no folder"),
         (["embed", "no.csv", "--encoder", "hash"], "there is no file 'no.csv'"),
         (["recommend", "m", "--user", "u1"], "--user needs --interactions"),
         (["recommend", "m", "--interactions", "f"], "needs --user ID"),
