@@ -239,6 +239,7 @@ class LatentRelationGraph(nn.Module):
     static_weights = inference.static_weights
     relation_losses = objectives.relation_losses
     with_items = arrivals.with_items
+    foretold = convert.foretold
     neighbors = convert.neighbors
     probability = convert.probability
     save = convert.save

@@ -43,7 +43,8 @@ def run(args: Namespace) -> None:
     descriptions = describe(graph, data)
     _write(args, graph, data, descriptions)
     print_table(overview(descriptions))
-    print(f"\nEdges, relations.json and report.html are in {args.out}")
+    also = ", foretold.parquet" if args.objective == "facts" else ""
+    print(f"\nEdges, relations.json{also} and report.html are in {args.out}")
 
 
 def discovered(data: HeteroData, args: Namespace) -> LatentRelationGraph:
@@ -66,6 +67,9 @@ def _write(
     for suffix in args.format:
         path = folder / f"edges.{suffix}"
         graph.save(path, args.min_prob, args.only, top_k=args.top_k)
+    if args.objective == "facts":
+        with atomic_write(folder / "foretold.parquet") as file:
+            graph.foretold(args.min_prob, args.top_k).to_parquet(file, index=False)
     told = [_as_dict(one) for one in descriptions]
     with atomic_write(folder / "relations.json") as file:
         file.write(json.dumps(told, indent=2, ensure_ascii=False).encode())

@@ -43,18 +43,30 @@ def likely_edges(
         KeyError: If a relation or an item is unknown.
         ValueError: If ``min_prob`` is not from 0 to 1 or ``top_k`` is not positive.
     """
-    _check(graph, min_prob, relations, top_k)
+    check(graph, min_prob, relations, top_k)
     edge_id = _edges_from(graph, items)
     edges = {}
     columns = graph.probability(edge_id).unbind(dim=1)
     for name, probability in zip(graph.relations, columns, strict=True):
         if relations is None or name in relations:
-            kept = ((probability >= min_prob) & (probability > 0)).nonzero().squeeze(1)
-            if top_k is not None:
-                source = graph.edge_index[0, edge_id[kept]]
-                kept = kept[largest(source, probability[kept], top_k)]
+            kept = surest(graph, edge_id, probability, min_prob, top_k)
             edges[name] = edge_id[kept], probability[kept]
     return edges
+
+
+def surest(
+    graph: LatentRelationGraph,
+    edge_id: Tensor,
+    probability: Tensor,
+    min_prob: float,
+    top_k: int | None,
+) -> Tensor:
+    """Which of some pairs ``edge_id [M]`` count, by what is asked for, ascending."""
+    kept = ((probability >= min_prob) & (probability > 0)).nonzero().squeeze(1)
+    if top_k is None:
+        return kept
+    source = graph.edge_index[0, edge_id[kept]]
+    return kept[largest(source, probability[kept], top_k)]
 
 
 def united(edges: Edges) -> tuple[Tensor, Tensor, Tensor]:
@@ -78,12 +90,13 @@ def touched(graph: LatentRelationGraph, edges: Edges) -> list[int]:
     return graph.edge_index.cpu()[:, united(edges)[0]].unique().tolist()
 
 
-def _check(
+def check(
     graph: LatentRelationGraph,
     min_prob: float,
     relations: Collection[str] | None,
     top_k: int | None,
 ) -> None:
+    """See that what is asked for can be; see :func:`likely_edges`."""
     if not 0 <= min_prob <= 1:
         raise ValueError(f"'min_prob' needs to be from 0 to 1 (got {min_prob})")
     if top_k is not None and top_k < 1:
