@@ -70,6 +70,7 @@ def evaluate(
             scores.
 
     Raises:
+        TypeError: If ``questions`` are something else, such as all batches.
         ValueError: If there are no questions, if a score is NaN, if ``count`` or scores
             are of more or fewer items than the questions, if ``batch_size`` is not
             positive, or for what :func:`~lrdgraph.models.agreement.check_histories`
@@ -78,6 +79,11 @@ def evaluate(
     if batch_size < 1:
         raise ValueError(
             f"'batch_size' needs to be a positive integer (got {batch_size})"
+        )
+    if not isinstance(questions, Questions):
+        raise TypeError(
+            "'questions' needs to be Questions, such as SequenceDataModule(data).test "
+            f"(got a {type(questions).__name__})"
         )
     if not len(questions):
         raise ValueError(

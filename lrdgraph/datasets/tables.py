@@ -38,8 +38,8 @@ def from_tables(
     item: str = "item_id",
     time: str = "time",
     id: str | None = None,
-    text: Sequence[str] = ("title",),
-    shared: Sequence[str] = (),
+    text: str | Sequence[str] = ("title",),
+    shared: str | Sequence[str] = (),
     max_partners: int = 30,
 ) -> HeteroData:
     """Makes the library's data out of tables, each a data frame or a file.
@@ -77,9 +77,10 @@ def from_tables(
         item: Column with the item's id (default: ``'item_id'``).
         time: Column with the time (default: ``'time'``).
         id: Column of ``items`` with the item's id (default: as in ``interactions``).
-        text: Columns that make up an item's text, in this order
+        text: Column, or columns in this order, that make up an item's text
             (default: ``('title',)``).
-        shared: Columns of ``items`` whose equal values make a relation ``same_<name>``.
+        shared: Column or columns of ``items`` whose equal values make a relation
+            ``same_<name>``.
         max_partners: Most partners of an item in such a relation (default: 30).
 
     Returns:
@@ -91,6 +92,9 @@ def from_tables(
             the header, a column is missing, an id or a time is not one, or a relation
             or a column in ``text`` or ``shared`` has a name that is taken.
     """
+    text, shared = (
+        (names,) if isinstance(names, str) else names for names in (text, shared)
+    )
     choose = partial(_event_columns, user, item, time)
     events = read_table(interactions, "interactions", (user, item), choose=choose)
     table = read_table(items, "items", text_columns=(id or item,), numbers=False)

@@ -138,6 +138,6 @@ def _seen(asked: Asked, near: Tensor) -> Tensor:
     """Which of the items ``near [B, M]`` a row has, or is asked for, ``[P, M]``."""
     history, rows, target, num_items = asked
     same = history.unsqueeze(2) == near.unsqueeze(1)  # [B, L, M]
-    seen = same.cumsum(1)[rows.batch, rows.slot] > 0
+    seen = same.cumsum(1, dtype=torch.short)[rows.batch, rows.slot] > 0
     shown = near[rows.batch]
     return seen | (shown == target.unsqueeze(1)) | (shown == num_items)

@@ -122,12 +122,18 @@ def recommend_all(
 
     Raises:
         KeyError: If an item is unknown.
+        TypeError: If ``histories`` is no mapping.
         ValueError: If ``k``, ``max_per_relation`` or ``batch_size`` is not positive, or
             if the index is another model's.
     """
     if batch_size < 1:
         raise ValueError(
             f"'batch_size' needs to be a positive integer (got {batch_size})"
+        )
+    if not isinstance(histories, Mapping):
+        raise TypeError(
+            "'histories' needs to map users to their items, as user_histories(data) "
+            f"does (got a {type(histories).__name__})"
         )
     wanted = Wanted(k, among, seen, max_per_relation)
     users, steps = list(histories), range(0, len(histories), batch_size)

@@ -109,6 +109,7 @@ def fit(trainer: Trainer, task: NextItem, datamodule: SequenceDataModule) -> Non
         datamodule: Where the batches come from.
 
     Raises:
+        TypeError: If ``task`` or ``datamodule`` is something else, such as the model.
         ValueError: If the folder holds another run: of another model, of the same
             model with other arguments, on other data or batches, of another precision
             or ``monitor``; if that run has more epochs than ``max_epochs``; if its
@@ -116,6 +117,8 @@ def fit(trainer: Trainer, task: NextItem, datamodule: SequenceDataModule) -> Non
             :func:`make_trainer`; or for what
             :func:`~lrdgraph.models.agreement.check_histories` raises.
     """
+    _check_kind("task", task, NextItem)
+    _check_kind("datamodule", datamodule, SequenceDataModule)
     stopping, kept = trainer.early_stopping_callback, trainer.checkpoint_callback
     ours = isinstance(trainer.strategy.checkpoint_io, WholeCheckpoints)
     if not (ours and isinstance(kept, KeptEpochs)):
@@ -141,6 +144,14 @@ def fit(trainer: Trainer, task: NextItem, datamodule: SequenceDataModule) -> Non
         _train(trainer, task, datamodule, ckpt_path=folder / f"{LAST}.ckpt")
     state = read_checkpoint(folder / f"{kept.filename}.ckpt")["state_dict"]
     task.load_state_dict(state | constants(task))
+
+
+def _check_kind(name: str, part: object, kind: type) -> None:
+    if not isinstance(part, kind):
+        raise TypeError(
+            f"{name!r} needs to be a {kind.__name__} (got a {type(part).__name__}): "
+            "fit(trainer, NextItem(model), SequenceDataModule(data))"
+        )
 
 
 def _train(
