@@ -24,6 +24,7 @@ from tune import validate
 
 from lrdgraph import LatentRelationGraph
 from lrdgraph.models import LRDRec
+from lrdgraph.nn.conv.typed_mean import FrozenTypedMean
 from lrdgraph.nn.scoring import Messages, Paths
 
 
@@ -33,6 +34,17 @@ class OwnLeftIn(LRDRec):
     def _own_evidence(self, paths: Paths, target: Tensor) -> Messages:
         nobody = super()._own_evidence(paths, target)
         return Messages(*(part[:0] for part in nobody))
+
+
+class HearsAll(LRDRec):
+    """Convolves over every weight, however small beside others."""
+
+    def type_edges(self) -> FrozenTypedMean:
+        """As the model does, with nothing dropped."""
+        static = self.graph.static.nonzero().squeeze(-1)
+        weight = self.graph.static_weights(static)
+        edge_index = self.graph.edge_index[:, static]
+        return FrozenTypedMean(edge_index, weight, self.num_items, min_weight=0.0)
 
 
 class Cosines(LRDRec):
@@ -61,6 +73,7 @@ class WarmCosines(Cosines):
 
 OF_OURS = {
     "lrdrec-own-left-in": OwnLeftIn,
+    "lrdrec-hears-all": HearsAll,
     "lrdrec-cosines": Cosines,
     "lrdrec-warm-cosines": WarmCosines,
 }
@@ -72,6 +85,7 @@ LEVERS: dict[str, tuple[str, dict]] = {
     "last weights, not their average": ("lrdrec", {"average": False}),
     "no convolution": ("lrdrec", {"num_convs": 0}),
     "two convolutions": ("lrdrec", {"num_convs": 2}),
+    "convolution over every weight": ("lrdrec-hears-all", {}),
     "no latent relations": ("lrdrec-no-latent", {}),
     "an information term": ("lrdrec", {"information_weight": 0.3}),
     "relation weight of .03": ("lrdrec", {"relation_weight": 0.03}),
