@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from pathlib import Path
 
 import torch
@@ -42,11 +43,13 @@ def serve(model_folder: str | Path, host: str = "127.0.0.1", port: int = 8000) -
 
     Raises:
         FileNotFoundError: If there is no such model.
+        OSError: If nobody can listen there, as where somebody does already.
         ValueError: If it cannot be read, or needs to know when items were bought, or if
             there is no such port.
     """
     if not 0 <= port <= _MAX_PORT:
         raise ValueError(f"'port' needs to be from 0 to {_MAX_PORT} (got {port})")
+    _check_free(host, port)
     # Shapes are hardly ever those of an earlier request. oneDNN would keep a kernel for
     # each, 1024 of them, and memory would grow for thousands of requests.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
@@ -67,3 +70,12 @@ def serve(model_folder: str | Path, host: str = "127.0.0.1", port: int = 8000) -
         limit_concurrency=_CONNECTIONS,
         timeout_graceful_shutdown=_GRACE,
     )
+
+
+def _check_free(host: str, port: int) -> None:
+    """Before the model is loaded, and in a line, where uvicorn logs and exits."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise OSError(f"'{host}' port {port} is not to be had: {error}") from error

@@ -80,6 +80,13 @@ def test_there_is_no_such_port(port, kept) -> None:
         serve(kept, port=port)
 
 
-def test_a_folder_without_a_model(tmp_path, capsys) -> None:
-    assert main(["serve", str(tmp_path)]) == 2
+def test_a_folder_without_a_model(tmp_path, port, capsys) -> None:
+    assert main(["serve", str(tmp_path), "--port", str(port)]) == 2
     assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_told_before_the_model_is_read(tmp_path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match=f"'127.0.0.1' port {port} is not to be had"):
+            serve(tmp_path / "no model", port=port)
