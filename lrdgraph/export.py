@@ -124,7 +124,7 @@ def export_scoring(model: LRDRec, path: str | Path, k: int | None = None) -> Non
             bought.
         ImportError: If ONNX is asked for and missing.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     if path.suffix not in _WRITERS:
         raise ValueError(f"'path' needs to end in one of {[*_WRITERS]} (got '{path}')")
     if k is not None and not 1 <= k <= model.num_items:

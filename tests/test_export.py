@@ -93,8 +93,11 @@ def test_a_program_scores_as_the_model_without_the_library(
             torch.testing.assert_close(got, model(history), rtol=0, atol=1e-4)
 
 
-def test_a_program_gives_the_best_items(model, histories, tmp_path) -> None:
-    export_scoring(model, tmp_path / "best.pt2", k=5)
+def test_a_program_gives_the_best_items(
+    model, histories, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    export_scoring(model, "~/best.pt2", k=5)
     program = torch.export.load(tmp_path / "best.pt2").module()
     for history in histories:
         scores, items = program(history)

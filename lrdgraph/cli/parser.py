@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from os.path import expanduser
 from typing import NoReturn
 
 from lrdgraph import __version__
@@ -61,6 +62,12 @@ def _model(parser: ArgumentParser) -> None:
     )
 
 
+def _out(parser: ArgumentParser, metavar: str, told: str) -> None:
+    parser.add_argument(
+        "--out", type=expanduser, metavar=metavar, required=True, help=told
+    )
+
+
 def _embed(parser: ArgumentParser) -> None:
     parser.add_argument("items", metavar="ITEMS", help="table of items")
     options.add_columns(parser, interactions=False, text=True)
@@ -69,7 +76,7 @@ def _embed(parser: ArgumentParser) -> None:
 
 def _discover(parser: ArgumentParser) -> None:
     options.add_tables(parser, shop=True)
-    parser.add_argument("--out", metavar="DIR", required=True, help="results folder")
+    _out(parser, "DIR", "results folder")
     parser.add_argument(
         "--format",
         nargs="+",
@@ -84,9 +91,7 @@ def _discover(parser: ArgumentParser) -> None:
 
 def _train(parser: ArgumentParser) -> None:
     options.add_tables(parser, shop=True)
-    parser.add_argument(
-        "--out", metavar="MODEL", required=True, help="folder for the trained model"
-    )
+    _out(parser, "MODEL", "folder for the trained model")
     options.add_overwrite(parser)
     parser.add_argument(
         "--continue-from",
@@ -161,6 +166,7 @@ def _recommend(parser: ArgumentParser) -> None:
     )
     whom.add_argument(
         "--out",
+        type=expanduser,
         metavar="FILE",
         help="write a table (.parquet or .csv) for --user, or for all users",
     )
@@ -213,9 +219,7 @@ def _add(parser: ArgumentParser) -> None:
         required=True,
         help="table with the new items; those that the model knows are left alone",
     )
-    parser.add_argument(
-        "--out", metavar="MODEL2", required=True, help="folder for the grown model"
-    )
+    _out(parser, "MODEL2", "folder for the grown model")
     options.add_overwrite(parser)
     parser.add_argument(
         "--prominence",

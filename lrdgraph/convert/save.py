@@ -61,7 +61,7 @@ def save(
         ValueError: If the name has another end, or if two ids differ only in characters
             that the format forbids (``.gexf`` and ``.graphml``: control characters).
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     if path.suffix not in WRITERS:
         raise ValueError(f"'path' needs to end in one of {[*WRITERS]} (got '{path}')")
     edges = likely_edges(graph, min_prob, relations, items, top_k)

@@ -57,7 +57,7 @@ def save(model: LRDRec, folder: str | Path, card: str) -> None:
         OSError: If it cannot be written, or if the folder has a ``README.md`` of
             something else; then what was there stays.
     """
-    folder, graph = Path(folder), model.graph
+    folder, graph = Path(folder).expanduser(), model.graph
     check_card(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: t.contiguous() for name, t in model.state_dict().items()}
@@ -92,7 +92,7 @@ def check_card(folder: str | Path) -> None:
     Raises:
         FileExistsError: If the folder has a ``README.md`` that is no card of a model.
     """
-    path = Path(folder) / CARD
+    path = Path(folder).expanduser() / CARD
     if path.is_file() and _LIBRARY.encode() not in path.read_bytes():
         raise FileExistsError(
             f"'{path}' is not the card of a model (got no '{_LIBRARY}' in it), and "
@@ -108,7 +108,7 @@ def load(cls: type[Model], folder: str | Path) -> Model:
         ValueError: If the folder holds something else, a model of another class or of
             an incompatible version, or damaged files.
     """
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     for name in (CONFIG, WEIGHTS, ITEMS):
         if not (folder / name).is_file():
             raise FileNotFoundError(

@@ -29,8 +29,9 @@ def fetch(name: str | Path, revision: str | None = None) -> Path:
         FileNotFoundError: If there is neither such a folder nor such a repository, or
             if the hub cannot be reached and the model was not downloaded before.
     """
-    if Path(name).is_dir():
-        return Path(name)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder
     try:
         files = [CONFIG, WEIGHTS, ITEMS, CARD, SETTINGS]
         return Path(

@@ -70,7 +70,7 @@ def write_report(
         )
     if histories and recommender is None:
         raise ValueError("'histories' need a 'recommender' to explain (got none)")
-    path = Path(path)
+    path = Path(path).expanduser()
     if descriptions is None:
         descriptions = describe(graph, data)
     _check_relations(graph, descriptions)

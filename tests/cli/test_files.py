@@ -48,6 +48,15 @@ def test_embed_needs_texts(tmp_path, run):
     assert "needs the columns ['name'] (got ['item_id', 'title'])" in err
 
 
+def test_all_files_of_a_command_may_be_at_home(
+    folder, tables, quickly, tmp_path, run, monkeypatch
+):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert run("discover", *tables, *quickly[:-2], "--out=~/found").code == 0
+    files = {path.name for path in (tmp_path / "found").iterdir()}
+    assert {"edges.parquet", "relations.json", "report.html"} <= files
+
+
 def test_facts_are_discovered_where_there_are_any(
     folder, tables, quickly, tmp_path, run
 ):

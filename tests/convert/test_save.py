@@ -208,6 +208,14 @@ def test_a_file_may_be_read_like_any_other(
     assert len(modes) == 1
 
 
+def test_a_path_may_begin_at_home(
+    awkward: LatentRelationGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    awkward.save("~/relations.tsv")
+    assert (tmp_path / "relations.tsv").is_file()
+
+
 def test_another_suffix_is_named_and_nothing_is_written(
     awkward: LatentRelationGraph, tmp_path: Path
 ) -> None:

@@ -68,6 +68,16 @@ def test_a_kept_model_comes_back_as_it_was(tmp_path, options):
     assert grown[0].recommend(["i0"]) == grown[1].recommend(["i0"])
 
 
+def test_a_folder_may_be_at_home(kept, monkeypatch):
+    monkeypatch.setenv("HOME", str(kept.parent))
+    model = LRDRec.from_pretrained("~/kept")
+    model.save_pretrained("~/again")
+    assert (kept.parent / "again" / "config.json").is_file()
+    (kept / "README.md").write_text("my own")
+    with pytest.raises(FileExistsError, match="kept/README.md"):
+        pretrained_folder.check_card("~/kept")
+
+
 def test_steps_of_vectors_come_back_in_their_order() -> None:
     found = {f"graph.vector_steps.{n}.mean": torch.tensor([n]) for n in (10, 2, 0, 11)}
     steps = pretrained_folder._vector_steps(found)
