@@ -38,7 +38,8 @@ class Candidates(NamedTuple):
             to an item that arrived later, what is lent to it, which may be fractions.
         popularity: Number of training interactions of each item, ``[N]``; all zero
             where the data has no split.
-        lags: How many shoppers went from source to target at which lag, ``[E, B]``.
+        lags: After how many purchases of the source its shoppers came to the target at
+            which lag, ``[E, B]``.
         chance: Share of anyone's shoppers that comes to an item by chance at which lag,
             ``[N, B - 1]``.
         cumulative_weight: Running sum of the whole-numbered weights by which pairs are

@@ -45,8 +45,8 @@ def count_habits(data: HeteroData, key: Tensor) -> Tensor:
             place = find(key, ascending(pair[first]))
             place = place[place >= 0]
             counts[:, column].index_add_(0, place, torch.ones(place.numel()))
-    shoppers = torch.bincount(item, minlength=num_items)[key // num_items]
-    counts[:, -1] = shoppers - counts.sum(1)
+    purchases = torch.bincount(item, minlength=num_items)[key // num_items]
+    counts[:, -1] = purchases - counts.sum(1)
     return counts
 
 
@@ -66,9 +66,10 @@ def count_chances(data: HeteroData) -> Tensor:
     """How likely a shopper of any item is to come to each item at each lag by chance.
 
     That is, if all training histories were of the same lengths and their items drawn
-    from the overall shares: an item that many buy is often bought after any other. A
-    purchase less than a lag after the last one of the same by the same shopper is not
-    counted there, as in :func:`count_habits`.
+    from the overall shares: an item that many buy is often bought after any other. What
+    comes less than a lag after the last purchase of the same by the same shopper is not
+    counted there, as in :func:`count_habits`: chances are less by that part of what
+    comes so late.
 
     Args:
         data: Interactions with a split; without any, all chances are zero.
@@ -80,16 +81,18 @@ def count_chances(data: HeteroData) -> Tensor:
     if not _has_split(data):
         return torch.zeros(num_items, len(LAGS))
     user, item = _bought(data)
-    length, total = torch.bincount(user), max(item.numel(), 1)
-    # In row s the steps that lead to a purchase s steps after the last one of the same.
-    steps = torch.zeros(LAGS[-1] + 1, len(LAGS), dtype=torch.double)
+    place, since = _place(user), _since(user, item)
+    share = torch.bincount(item, minlength=num_items).float() / max(item.numel(), 1)
+    steps = torch.zeros(num_items, len(LAGS), dtype=torch.double)
     for column, lags in enumerate(_BUCKETS):
         for lag in lags:
-            steps[lag:, column] += (length - lag).clamp(min=0).sum()
-    counted = steps.new_zeros(num_items, len(LAGS))
-    counted.index_add_(0, item, steps[_since(user, item).clamp(max=LAGS[-1])])
-    share = (counted / steps[-1].clamp(min=1)).float() / total
-    return share * steps[-1].float() / total
+            late = place >= lag
+            every = torch.bincount(item[late], minlength=num_items)
+            counted = torch.bincount(item[late & (since >= lag)], minlength=num_items)
+            # Of an item that nobody buys so late, all would count.
+            part = torch.where(every > 0, counted.double() / every.clamp(min=1), 1)
+            steps[:, column] += part * late.sum()
+    return share.unsqueeze(1) * steps.float() / max(item.numel(), 1)
 
 
 def _bought(data: HeteroData) -> tuple[Tensor, Tensor]:
@@ -97,6 +100,13 @@ def _bought(data: HeteroData) -> tuple[Tensor, Tensor]:
     store = data["user", "interacts", "item"]
     user, item = store["edge_index"][:, store["split"] == TRAIN]
     return user, item
+
+
+def _place(user: Tensor) -> Tensor:
+    """How many purchases the shopper had made before each, ``[M]``."""
+    length = torch.bincount(user)
+    first = (length.cumsum(0) - length)[user]
+    return torch.arange(user.numel()) - first
 
 
 def _since(user: Tensor, item: Tensor) -> Tensor:

@@ -42,10 +42,11 @@ class TypedEdges(NamedTuple):
 class PairEvidence(NamedTuple):
     """Item pairs to learn relations from, and what is known of them.
 
-    Shapes: ``edge_index [2, E]`` (source, target); ``lags [E, B]``, how
-    many shoppers of the source came to the target at which lag, the last bucket being
-    never; ``chance [E, B - 1]``, the share that comes by chance; ``negatives [S]``,
-    items to compare with; ``observed [E, O]``, 1 where an observed relation holds.
+    Shapes: ``edge_index [2, E]`` (source, target); ``lags [E, B]``, from how many
+    purchases of the source its shoppers went on to the target at which lag, the last
+    bucket being never; ``chance [E, B - 1]``, the share that comes by chance;
+    ``negatives [S]``, items to compare with; ``observed [E, O]``, 1 where an observed
+    relation holds.
     """
 
     edge_index: Tensor

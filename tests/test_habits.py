@@ -71,21 +71,43 @@ def test_nothing_is_counted_without_a_split_or_without_pairs():
 def test_chances_are_those_of_shuffled_items(histories):
     """Expected followers per purchase, over all the places that two items may take.
 
-    A purchase counts up to as many steps as the shopper had not bought the same.
+    Less the part that comes too soon after the same, of what comes that late.
     """
     data = LeaveOneOut()(make_shop(histories, NUM_ITEMS))
     bought = list(map(trained, histories))
     total = sum(map(len, bought))
     expected = [[0.0] * len(LAGS) for _ in range(NUM_ITEMS)]
-    for items in bought:
-        for place, item in enumerate(items):
-            earlier = items[:place][::-1]
-            since = earlier.index(item) + 1 if item in earlier else LAGS[-1]
-            for lag in range(1, min(since, LAGS[-1]) + 1):
-                places = sum(max(0, len(others) - lag) for others in bought)
-                expected[item][bucket(lag)] += places / total**2
+    for item in range(NUM_ITEMS):
+        share = sum(items.count(item) for items in bought) / total
+        for lag in range(1, LAGS[-1] + 1):
+            late = [
+                item not in items[place - lag + 1 : place]
+                for items in bought
+                for place in range(lag, len(items))
+                if items[place] == item
+            ]
+            part = sum(late) / len(late) if late else 1.0
+            places = sum(max(0, len(items) - lag) for items in bought)
+            expected[item][bucket(lag)] += part * share * places / total
     found = count_chances(data)
     assert found.flatten().tolist() == pytest.approx(sum(expected, []), abs=1e-6)
+
+
+def test_what_is_drawn_by_chance_comes_as_often_as_by_chance():
+    torch.manual_seed(0)
+    share = torch.tensor([0.6, 0.2, 0.1, 0.06, 0.04])
+    histories = [
+        share.multinomial(int(length), replacement=True).tolist()
+        for length in torch.randint(3, 30, (3000,))
+    ]
+    data = make_shop(histories, NUM_ITEMS)
+    data[INTERACTS].split = torch.zeros(sum(map(len, histories)), dtype=torch.int8)
+    counts = count_habits(data, torch.tensor(KEY))
+    came = counts[:, :-1] / counts.sum(1, keepdim=True)
+    chance = count_chances(data)[torch.tensor(KEY) % NUM_ITEMS]
+    enough = counts[:, :-1] > 400
+    assert enough.sum() > 40
+    assert (came / chance)[enough].sub(1).abs().max() < 0.15
 
 
 def test_typical_habits_are_those_that_pairs_were_drawn_from():
