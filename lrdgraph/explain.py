@@ -60,7 +60,9 @@ def _to_last_purchase(added: Tensor, history: Tensor) -> Tensor:
     same = history.unsqueeze(1) == history.unsqueeze(2)  # [B, L, L]
     last = ~same.triu(1).any(-1)
     receives = (same & last.unsqueeze(2)).to(added.dtype)
-    return receives.unsqueeze(1) @ added
+    # Items beside relations: broadcast, the matrix would be copied for each item.
+    summed = receives @ added.transpose(1, 2).flatten(2)
+    return summed.unflatten(2, (added.size(1), added.size(3))).transpose(1, 2)
 
 
 def explain(

@@ -60,7 +60,11 @@ def rank(
                     scores[_seen(items)] = -torch.inf
             else:
                 scores, item = _indexed(index, slots, items, wanted)
-            yield slots, *_best(model, slots, scores, item, wanted)
+            value, item = _best(scores, item, wanted)
+            if wanted.max_per_relation is not None:
+                added = contributions(model, slots, item, index)
+                value, item = _diverse(added, value, item, wanted)
+            yield slots, value, item
 
 
 def _scores(model: LRDRec, slots: Tensor, states: Tensor) -> Tensor:
@@ -131,18 +135,22 @@ def _seen(items: list[Tensor]) -> tuple[Tensor, Tensor]:
 
 
 def _best(
-    model: LRDRec, slots: Tensor, scores: Tensor, items: Tensor | None, wanted: Wanted
+    scores: Tensor, items: Tensor | None, wanted: Wanted
 ) -> tuple[Tensor, Tensor]:
-    """The best scores and their items ``[B, k]``; without items, places are items."""
-    value, item = best(scores, min(_pool(wanted), scores.size(1)))
-    if items is not None:
-        item = items.gather(1, item)
-    if wanted.max_per_relation is None:
-        return value, item
-    added = contributions(model, slots, item).amax(2)  # [B, P, R]
-    none = added.new_full((*item.shape, 1), TELLING)  # wins where less is added
-    leading = torch.cat([none, added], dim=-1).argmax(-1)
-    alike = F.one_hot(leading, 1 + added.size(-1)).cumsum(1)
+    """The best scores and their items ``[B, P]``; without items, places are items."""
+    value, place = best(scores, min(_pool(wanted), scores.size(1)))
+    return value, place if items is None else items.gather(1, place)
+
+
+def _diverse(
+    added: Tensor, value: Tensor, item: Tensor, wanted: Wanted
+) -> tuple[Tensor, Tensor]:
+    """Scores and items ``[B, k]`` out of a pool, few of which one relation leads to."""
+    assert wanted.max_per_relation is not None
+    strongest = added.amax(2)  # [B, P, R]
+    none = strongest.new_full((*item.shape, 1), TELLING)  # wins where less is added
+    leading = torch.cat([none, strongest], dim=-1).argmax(-1)
+    alike = F.one_hot(leading, 1 + strongest.size(-1)).cumsum(1)
     place = alike.gather(-1, leading.unsqueeze(-1)).squeeze(-1)  # among its like
     crowded = (place > wanted.max_per_relation) | ~value.isfinite()
     order = crowded.byte().argsort(dim=1, stable=True)[:, : wanted.k].sort().values
