@@ -23,7 +23,8 @@ def foretold(
 
     Of all candidates but steps of shoppers, those are looked at that an observed
     relation does not hold between, as far as anybody knows
-    (:meth:`~lrdgraph.nn.FactDVAE.foretell`).
+    (:meth:`~lrdgraph.nn.FactDVAE.foretell`). Relations ``same_<attribute>`` are left
+    out: which brands are the same, a table of items knows better.
 
     Args:
         graph: A graph with the objective ``'facts'``, whose relations were discovered.
@@ -49,6 +50,8 @@ def foretold(
     probability = graph.dvae.foretell(graph.posterior(pairs))
     unknown = graph.observed[pairs][:, graph.dvae.place] == 0
     for name, sure in zip(graph.dvae.facts, (probability * unknown).t(), strict=True):
+        if name.startswith("same_"):
+            continue
         kept = surest(graph, pairs, sure, min_prob, top_k)
         kept = kept[sure[kept].argsort(descending=True, stable=True)]
         edges[name] = pairs[kept], sure[kept]

@@ -16,13 +16,18 @@ from numpy.typing import NDArray
 
 # By name: in other angle brackets may be a size, which is why <S> is none of them.
 _TAGS = (
-    "a|abbr|b|big|blockquote|body|br|button|center|code|dd|div|dl|dt|em|embed|figure|"
-    "font|form|h[1-6]|head|header|hr|html|i|iframe|img|input|li|link|meta|object|ol|p|"
-    "pre|script|section|small|span|strike|strong|style|sub|sup|svg|table|tbody|td|"
-    r"tfoot|th|thead|tr|tt|u|ul|video|\w+:\w+"
+    "a|abbr|address|article|aside|audio|b|big|blockquote|body|br|button|caption|center|"
+    "cite|code|col|colgroup|dd|del|details|dfn|div|dl|dt|em|embed|fieldset|figcaption|"
+    "figure|font|footer|form|h[1-6]|head|header|hr|html|i|iframe|img|input|ins|kbd|"
+    "label|legend|li|link|main|map|mark|meta|nav|nobr|noscript|object|ol|optgroup|"
+    "option|p|pre|q|samp|script|section|select|small|source|span|strike|strong|style|"
+    "sub|summary|sup|svg|table|tbody|td|template|textarea|tfoot|th|thead|time|title|tr|"
+    "tt|u|ul|var|video|wbr|[ovwxm]:[a-z]+"
 )
 _COMMENT = r"<!--(?:(?!<!--).)*?-->"  # up to the next one at most, or time is quadratic
-_MARKUP = re.compile(rf"(?is){_COMMENT}|</?(?:{_TAGS})(?:[\s/][^<>]*)?>")
+_MARKUP = re.compile(
+    rf"(?is){_COMMENT}|<!doctype[^<>]*>|</?(?:{_TAGS})(?:[\s/][^<>]*)?>"
+)
 _HUGE_ENTITY = re.compile(r"&#\d{9,};?")  # no character; too large a number for Python
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WRITTEN = (date, time, timedelta, np.bool_, UUID)

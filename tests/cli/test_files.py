@@ -72,7 +72,7 @@ def test_facts_are_discovered_where_there_are_any(
     assert "same_brand" in (tmp_path / "found/relations.json").read_text()
     foretold = pd.read_parquet(tmp_path / "found/foretold.parquet")
     assert [*foretold.columns] == ["head", "relation", "tail", "probability"]
-    assert set(foretold["relation"]) <= {"same_brand"}
+    assert foretold.empty  # a table tells whose brand is the same
 
 
 def test_discover_writes_edges_descriptions_and_a_page(

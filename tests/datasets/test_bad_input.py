@@ -255,6 +255,8 @@ def test_no_items_have_text():
         ("&lt;b&gt;Bold&lt;/b&gt; pen, 5 &lt; 6", "Bold pen, 5 < 6"),
         ("A<BR/>B<!-- <i>not\nthis</i> -->C<o:p></o:p> <!--", "A B C <!--"),
         ("T-Shirt <XL>, <S>, <Set of 3>, <body-wash>",) * 2,
+        ("Monitor <16:9> at <10:30 AM> in <Color:Red>",) * 2,
+        ("<!DOCTYPE html><label for='x'>Blue</label><o:p>pen</o:p>", "Blue pen"),
         ("Ünïcödé 日本語 🎧", "Ünïcödé 日本語 🎧"),
         (12.0, "12"),
         (["red", None, "blue"], "red, blue"),
