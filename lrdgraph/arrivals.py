@@ -47,7 +47,8 @@ def with_items(
             at most; see :func:`arrive`.
 
     Raises:
-        ValueError: If another encoder made the graph's vectors, if an id is missing or
+        ValueError: If ``ids`` or ``texts`` is a single text, if another encoder made
+            the graph's vectors, if an id is missing or
             no valid Unicode, or for what :func:`arrive` raises.
     """
     made_by = fingerprint(encoder)
@@ -56,6 +57,9 @@ def with_items(
             f"'encoder' needs to be the one of the other items, {graph.encoder!r} "
             f"(got {made_by!r})"
         )
+    for name, given in (("ids", ids), ("texts", texts)):
+        if isinstance(given, str):
+            raise ValueError(f"{name!r} need to be a sequence (got the text {given!r})")
     if len(texts) != len(ids):
         raise ValueError(
             f"'texts' need to be as many as 'ids', {len(ids)} (got {len(texts)})"

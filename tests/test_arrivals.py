@@ -235,3 +235,9 @@ def test_a_graph_without_text_neighbours_takes_no_items():
     graph = LatentRelationGraph(make_shop([[0, 1]], 3, {"bought": [(0, 1)]}))
     with pytest.raises(ValueError, match=r"'text_knn', which needs to be a relation"):
         graph.with_items(["a"], ["a pen"], HashTextEncoder(8))
+
+
+@pytest.mark.parametrize("given", [("ab", ["x", "y"]), (["a", "b"], "xy")])
+def test_a_single_text_is_no_list_of_items(given, graph):
+    with pytest.raises(ValueError, match=r"need to be a sequence \(got the text"):
+        graph.with_items(*given, ENCODER)

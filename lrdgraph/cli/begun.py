@@ -54,13 +54,19 @@ def check_begun(args: Namespace) -> None:
 def note_begun(args: Namespace) -> None:
     """Keep the options of a training beside its checkpoints."""
     folder = Path(args.out) / CHECKPOINTS
+    if (folder / "last.ckpt").exists():
+        return  # of this command, or of nobody knows which
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_write(folder / _FILE) as file:
         file.write(json.dumps(_given(args), indent=2).encode())
 
 
 def _given(args: Namespace) -> dict[str, Any]:
-    return {name: getattr(args, name) for name in _OPTIONS}
+    given = {name: getattr(args, name) for name in _OPTIONS}
+    folder = args.continue_from
+    if folder and Path(folder).is_dir():  # which may be written in several ways
+        given["continue_from"] = str(Path(folder).resolve())
+    return given
 
 
 def _told(name: str, value: Any) -> str:

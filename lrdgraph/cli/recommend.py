@@ -89,7 +89,7 @@ def _among(
 
 def _listed(path: str, graph: LatentRelationGraph, item: str) -> set[str]:
     """The ids in a file, those that the model doesn't know being told of."""
-    if not Path(path).is_file():
+    if not Path(path).exists():
         raise FileNotFoundError(f"--among names no file (got '{path}')")
     if kind_of(Path(path)) not in KINDS:
         ids = {line.strip() for line in read_lines(Path(path))}

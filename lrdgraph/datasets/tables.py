@@ -126,7 +126,8 @@ def _event_columns(user: str, item: str, time: str, table: pd.DataFrame) -> list
             f"'interactions' needs the column {time!r} (got {list(table.columns)}), "
             "which says what came first; where there are no times, number the rows"
         )
-    return [name for name in (user, item, time, "split") if name in table.columns]
+    wanted = dict.fromkeys((user, item, time, "split"))
+    return [name for name in wanted if name in table.columns]
 
 
 def _without_odd_names(items: pd.DataFrame, wanted: Sequence[str]) -> pd.DataFrame:

@@ -19,17 +19,18 @@ class RowAdamW(torch.optim.AdamW):
 
     Args:
         params: As for :class:`torch.optim.AdamW`.
+        lr: The same.
         **options: The same, without ``maximize`` and ``amsgrad``.
 
     Raises:
         ValueError: If one of these two is asked for, which rows would not follow.
     """
 
-    def __init__(self, params: Any, **options: Any) -> None:
+    def __init__(self, params: Any, lr: float = 1e-3, **options: Any) -> None:
         for name in ("maximize", "amsgrad"):
             if options.get(name):
                 raise ValueError(f"{name!r} needs to be False in 'RowAdamW' (got True)")
-        super().__init__(params, **options)
+        super().__init__(params, lr, **options)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:

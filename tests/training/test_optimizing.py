@@ -67,3 +67,7 @@ def test_its_state_can_be_kept_and_loaded():
 def test_what_rows_would_not_follow_is_refused(name):
     with pytest.raises(ValueError, match=f"'{name}' needs to be False in 'RowAdamW'"):
         RowAdamW(nn.Linear(1, 1).parameters(), **{name: True})
+
+
+def test_its_rate_is_the_second_argument_as_that_of_adamw():
+    assert RowAdamW(nn.Linear(1, 1).parameters(), 0.5).defaults["lr"] == 0.5
