@@ -25,8 +25,10 @@ def read_parquet(path: Path, choose: Choice | None = None) -> pd.DataFrame:
         choose: Gives the columns that are read (default: all).
 
     Raises:
-        ValueError: If it cannot be read, if these columns unpack to more than
-            :func:`~lrdgraph.datasets.reading.most_unpacked`, or if ``choose`` says so.
+        ValueError: If it cannot be read, if its parts have different columns, if these
+            columns have more numbers than
+            :func:`~lrdgraph.datasets.reading.most_unpacked` allows, or if ``choose``
+            says so.
     """
     from pyarrow.parquet import ParquetDataset
 
@@ -37,12 +39,24 @@ def read_parquet(path: Path, choose: Choice | None = None) -> pd.DataFrame:
         raise ValueError(f"'{path}' cannot be read: {error}") from error
     columns = list(empty.columns) if choose is None else list(choose(empty))
     try:
+        _check_parts(dataset)
         _check_size(dataset, columns)
         # Not mapped: columns are unpacked anyway, and a mapped file that somebody cuts
         # off meanwhile ends the process.
         return pd.read_parquet(path, columns=columns)
     except Exception as error:
         raise ValueError(f"'{path}' cannot be read: {error}") from error
+
+
+def _check_parts(dataset: ParquetDataset) -> None:
+    """The first part alone would say which columns there are, and lose the others."""
+    names = {part.path: part.physical_schema.names for part in dataset.fragments}
+    expected: list[str] = next(iter(names.values()), [])
+    for path, found in names.items():
+        if set(found) != set(expected):
+            raise ValueError(
+                f"its parts need the same columns, {expected} (got {found} in '{path}')"
+            )
 
 
 def _check_size(dataset: ParquetDataset, columns: Sequence[str]) -> None:
@@ -53,7 +67,11 @@ def _check_size(dataset: ParquetDataset, columns: Sequence[str]) -> None:
 
 
 def _unpacked(part: FileMetaData, columns: Sequence[str]) -> int:
-    """Bytes of some columns, in which a value that repeats takes no less room."""
+    """Bytes of some columns, eight at least for each value.
+
+    A long text that repeats is counted as often as the file holds it, which may be
+    once.
+    """
     starts = tuple(
         f"{name}." for name in columns
     )  # one with lists has parts of its own

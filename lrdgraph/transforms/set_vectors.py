@@ -107,7 +107,7 @@ def _numbers(vectors: Tensor | ArrayLike) -> Tensor:
         return vectors.detach().cpu()
     try:
         array = np.require(vectors, np.float32, ["C", "W"])
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(
             f"'vectors' need to be numbers in 'SetVectors' (got {vectors!r:.80}: "
             f"{error})"

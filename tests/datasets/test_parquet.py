@@ -29,6 +29,13 @@ def test_a_folder_of_parts(tmp_path: Path) -> None:
     assert data[INTERACTS].edge_index.tolist() == [[0, 0], [0, 1]]
 
 
+def test_parts_with_other_columns_are_refused(tmp_path: Path) -> None:
+    parts = write_parts(tmp_path / "items.parquet", ITEMS)
+    ITEMS.assign(brand="X").to_parquet(parts / "z.parquet")
+    with pytest.raises(ValueError, match=r"same columns, .* \(got .*'brand'.* in '.*z"):
+        from_tables(EVENTS, parts)
+
+
 def test_an_empty_folder(tmp_path: Path) -> None:
     (tmp_path / "events.parquet").mkdir()
     with pytest.raises(ValueError, match=r"needs the columns .*user_id.* \(got \[\]\)"):
