@@ -103,7 +103,8 @@ def arrive(
         texts: Their texts.
         x: Their vectors, made like those of the others, with shape ``[M, C_text]``.
         k: Number of known neighbours of a new item. The search is exact and costs
-            ``O(M (N + M) C)``; an item is lent as many pairs as lead to these.
+            ``O(M (N + M) C)``, and two passes over the similarities; an item is lent as
+            many pairs as lead to these.
 
     Raises:
         ValueError: If an id is there already or twice, if the vectors are of another
