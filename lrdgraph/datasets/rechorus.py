@@ -161,8 +161,6 @@ def _read_part(path: Path) -> pd.DataFrame:
 def _read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     # As it is written: what one file alone tells of its kind is not what others tell.
     table = read_separated(path, "\t", ("user_id",), {"user_id": str})
-    if len(table.columns) == 1 and "," in table.columns[0]:
-        raise ValueError(f"'{path}' needs to be separated by tabs (got commas)")
     require_columns(table, str(path), columns)
     if not pd.api.types.is_integer_dtype(table["item_id"]) and len(table) > 0:
         wrong = pd.to_numeric(table["item_id"], errors="coerce").isna()

@@ -109,9 +109,3 @@ def test_office(shared_data, tmp_path):
     assert data["user"].val_negatives.min() >= 0
     assert data["item"].id[0] == "B0000AG93P"
     assert data["item"].text[0].startswith("HP 78 Tri-Color")
-
-
-def test_files_with_commas_are_told_to_need_tabs(root) -> None:
-    (root / "train.csv").write_text(FILES["train.csv"].replace("\t", ","))
-    with pytest.raises(ValueError, match=r"train.csv' needs to be separated by tabs"):
-        ReChorus(root)[0]
