@@ -87,7 +87,9 @@ def test_an_item_bought_several_times_is_one_reason(model):
     for reason in once:
         [same] = [other for other in thrice if other[:2] == reason[:2]]
         more = gates[model.graph.relations.index(reason.relation)]
-        assert same.contribution == pytest.approx(reason.contribution * float(more))
+        assert same.contribution == pytest.approx(
+            reason.contribution * float(more.detach())
+        )
 
 
 def test_what_adds_next_to_nothing_is_no_reason(model):
