@@ -57,4 +57,5 @@ def tell_best(folder: Path) -> None:
     best, last = (
         read_checkpoint(folder / f"{name}.ckpt")["epoch"] + 1 for name in (BEST, LAST)
     )
-    say(f"epoch {best} of {last} was the best on the validation part")
+    more = "; with more --epochs it may become better" if best == last else ""
+    say(f"epoch {best} of {last} was the best on the validation part{more}")

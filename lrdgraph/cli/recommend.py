@@ -22,6 +22,8 @@ from lrdgraph.datasets.reading import read_lines
 from lrdgraph.datasets.tables import KINDS, kind_of, read_table
 from lrdgraph.graph import LatentRelationGraph
 
+_VALUES = 5  # of a column that are told
+
 
 def run(args: Namespace) -> None:
     """Recommend to a history, to users, or to somebody unknown."""
@@ -83,7 +85,12 @@ def _among(
     if args.where:
         allowed &= _holding(args.where, args.items, graph, settings.id_of_items)
     if not allowed:
-        raise ValueError("no item of the model is left by --among and --where")
+        options = " and ".join(
+            option
+            for option, given in (("--among", args.among), ("--where", args.where))
+            if given
+        )
+        raise ValueError(f"no item of the model is left by {options}")
     return allowed
 
 
@@ -120,5 +127,11 @@ def _holding(
                 f"--where needs NAME=VALUE with a NAME out of {list(table.columns)} "
                 f"(got {condition!r})"
             )
-        table = table[table[name] == value]
+        values, table = table[name], table[table[name] == value]
+        if table.empty and len(values):
+            some = sorted(values.unique())[:_VALUES]
+            raise ValueError(
+                f"--where {condition} holds for no item of the model that is left: "
+                f"{name!r} is one of {some}{'' if len(some) < _VALUES else ' ...'}"
+            )
     return set(table.index)

@@ -26,6 +26,11 @@ def run(args: Namespace) -> None:
     check_file(args.out)
     model, remembered = open_model(args.model)
     graph, settings = model.graph, remembered.given(args)
+    if not graph.num_latent:
+        raise ValueError(
+            f"'{args.model}' was trained with --num-latent 0: it has no relations that "
+            "a report would tell of"
+        )
     data = _attributes(args.items, graph, settings) if args.items else None
     descriptions = [
         replace(one, name=graph.relation_names.get(one.relation, one.name))

@@ -60,6 +60,8 @@ def print_recommendations(
         print(f"{whom}after {_called(graph, history[-1])}:")
     else:
         print(f"{printable(user) or 'somebody'}, of whom nothing is known:")
+    if not found:
+        print("  nothing is left to recommend")
     for rank, one in enumerate(found, start=1):
         print(f"{rank:>3}  {_called(graph, one.item)}  (score {one.score:.2f})")
         for reason in one.reasons:

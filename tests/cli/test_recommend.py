@@ -195,3 +195,21 @@ def test_interactions_of_another_shop_are_told(model, tmp_path, run):
         code, _, err = run(*argv)
         assert code == 2
         assert f"(got {got})" in err
+
+
+def test_a_value_that_no_item_has_is_told_beside_those_that_are_there(
+    model, folder, run
+):
+    where = ["--items", folder / "items.csv", "--where", "category=Shose"]
+    code, _, err = run("recommend", model, *where)
+    assert code == 2
+    assert "--where category=Shose holds for no item" in err
+    assert re.search(r"'category' is one of \['", err)
+
+
+def test_that_nothing_is_left_is_said(model, tmp_path, run):
+    (tmp_path / "stock.txt").write_text("P000004\n")
+    argv = ["--history", "P000004", "--among", tmp_path / "stock.txt"]
+    code, out, _ = run("recommend", model, *argv)
+    assert code == 0
+    assert "nothing is left to recommend" in out

@@ -173,7 +173,7 @@ def test_own_columns_are_remembered(folder, quickly, tmp_path, run):
     assert run("evaluate", tmp_path / "m", "--interactions", purchases).code == 0
     where = ("--items", tmp_path / "items.csv", "--where", "category=None")
     shown = run("recommend", tmp_path / "m", *where)
-    assert "no item of the model is left" in shown.err  # it knew where the ids are
+    assert "holds for no item of the model" in shown.err  # it knew where the ids are
 
 
 @pytest.mark.parametrize("column", ["title", "item", "text"])
