@@ -51,6 +51,9 @@ def make_encoder(
         ValueError: If there is no such encoder, or for what that one raises.
     """
     if name not in ENCODERS:
-        raise ValueError(f"'encoder' needs to be one of {[*ENCODERS]} (got {name!r})")
+        raise ValueError(
+            f"'encoder' needs to be one of {[*ENCODERS]} (got {name!r}): add one of "
+            "your own to lrdgraph.nn.encoder.ENCODERS first"
+        )
     make = ENCODERS[name]
     return make(channels, max_length, num_layers=num_layers, dropout=dropout)
