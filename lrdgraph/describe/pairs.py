@@ -10,7 +10,6 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
@@ -166,6 +165,9 @@ def _equal_attributes(
 
 def _word_table(titles: list[str]) -> tuple[csr_matrix, NDArray[np.object_]]:
     """Which title ``[N]`` has which word ``[V]``, and the words."""
+    # Takes a second, which whoever describes nothing need not wait.
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
     found = pd.Series(titles).str.lower().str.findall(r"\w[\w'-]*\w").explode().dropna()
     found = found[~found.isin(ENGLISH_STOP_WORDS)]
     code, words = pd.factorize(found.to_numpy(dtype=object))
