@@ -105,6 +105,11 @@ def explain(
     return [tuple(paths) for paths in reasons]
 
 
+def relation_name(graph: LatentRelationGraph, key: str) -> str:
+    """What people call a relation or :data:`LENT`; its key, if it has no name."""
+    return LENT_TOLD if key == LENT else graph.relation_names.get(key, key)
+
+
 def relation_keys(
     graph: LatentRelationGraph, relation: Tensor, target: Tensor
 ) -> list[str]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from lrdgraph.cli.letters import printable, printable_lines
 from lrdgraph.describe.description import shortened
-from lrdgraph.explain import LENT, LENT_TOLD
+from lrdgraph.explain import relation_name
 from lrdgraph.files import atomic_write
 from lrdgraph.typing import TRANSITION, Reason, Recommendation
 
@@ -85,7 +85,7 @@ def _relation(graph: LatentRelationGraph, reason: Reason) -> str:
     if reason.relation == TRANSITION:
         return f"{TRANSITION}, {reason.probability:.0%} of its shoppers' steps"
     if reason.relation not in graph.latent_relations:
-        return LENT_TOLD if reason.relation == LENT else reason.relation
+        return relation_name(graph, reason.relation)
     name = graph.relation_names.get(reason.relation, "unnamed")
     return f"'{name}' ({reason.relation}, {reason.probability:.0%} sure)"
 

@@ -12,7 +12,13 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from lrdgraph.explain import TELLING, contributions, explain, relation_keys
+from lrdgraph.explain import (
+    TELLING,
+    contributions,
+    explain,
+    relation_keys,
+    relation_name,
+)
 from lrdgraph.models.item_index import ItemIndex
 from lrdgraph.models.ranking import Wanted, rank
 from lrdgraph.typing import Recommendation
@@ -27,6 +33,7 @@ COLUMNS = (
     "score",
     "because",
     "relation",
+    "name",
     "probability",
     "contribution",
 )
@@ -117,8 +124,9 @@ def recommend_all(
     Returns:
         A row a recommendation, the best of each user first, with the columns of
         :data:`COLUMNS`: ``rank`` (from 1 on), ``score``, and the strongest reason:
-        ``because`` of which item of the history, by which ``relation``, of which
-        ``probability``, with which ``contribution`` to the score; empty without a path.
+        ``because`` of which item of the history, by which ``relation``, its ``name`` to
+        people, its ``probability``, and its ``contribution`` to the score; empty
+        without a path.
 
     Raises:
         KeyError: If an item is unknown.
@@ -165,6 +173,7 @@ def _table(
     source = slots[row, place // len(graph.relations)]
     relation = place % len(graph.relations)
     probability = graph.probability(graph.find(source, target).clamp(min=0))
+    keys = relation_keys(graph, relation, target)
     table = pd.DataFrame(
         {
             "user": np.array(users, dtype=object)[row.cpu().numpy()],
@@ -172,13 +181,14 @@ def _table(
             "item": _names(graph.ids, target),
             "score": value[row, rank].cpu().numpy(),
             "because": _names([*graph.ids, ""], source),
-            "relation": np.array(relation_keys(graph, relation, target), dtype=object),
+            "relation": keys,
+            "name": [relation_name(graph, key) for key in keys],
             "probability": probability.gather(1, relation[:, None])[:, 0].cpu().numpy(),
             "contribution": contribution.cpu().numpy(),
         }
     )
     without = (contribution < TELLING).cpu().numpy()
-    table.loc[without, ["because", "relation"]] = None
+    table.loc[without, ["because", "relation", "name"]] = None
     table.loc[without, ["probability", "contribution"]] = np.nan
     return table
 

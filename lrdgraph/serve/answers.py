@@ -9,7 +9,7 @@ from fastapi import HTTPException
 
 import lrdgraph
 from lrdgraph import typing
-from lrdgraph.explain import LENT, LENT_TOLD
+from lrdgraph.explain import relation_name
 from lrdgraph.models import LRDRec
 from lrdgraph.serve.messages import (
     ExplainRequest,
@@ -129,9 +129,7 @@ class Answers:
         return {"id": id, "text": self._texts[id]}
 
     def _name(self, relation: str) -> str:
-        if relation == LENT:
-            return LENT_TOLD
-        return self._graph.relation_names.get(relation, relation)
+        return relation_name(self._graph, relation)
 
     def _recommended(self, found: typing.Recommendation) -> Recommended:
         reasons = [

@@ -61,7 +61,11 @@ def test_to_all_users_as_a_table(model, tables, purchases, tmp_path, run):
     assert code == 0
     table = pd.read_parquet(out)
     assert list(table)[:4] == ["user", "rank", "item", "score"]
-    assert list(table)[4:] == ["because", "relation", "probability", "contribution"]
+    reason = ["because", "relation", "name", "probability", "contribution"]
+    assert list(table)[4:] == reason
+    names = LRDRec.from_pretrained(model).graph.relation_names
+    told = table.dropna(subset="relation")
+    assert (told["name"] == [names.get(key, key) for key in told["relation"]]).all()
     assert set(table.user) == set(purchases.user_id)
     assert (table.groupby("user")["rank"].agg(list).map(tuple) == (1, 2, 3)).all()
     assert set(table.item) <= set(LRDRec.from_pretrained(model).graph.ids)

@@ -65,6 +65,16 @@ def test_a_table_holds_what_each_user_is_recommended_alone(model, histories, opt
                 assert row.probability == pytest.approx(reason.probability, rel=1e-4)
 
 
+def test_a_table_says_what_people_call_a_relation(model, histories):
+    named = copy.deepcopy(model)
+    names = {key: f"called {key}" for key in named.graph.relations[:-1]}
+    named.graph.relation_names = names
+    table = named.recommend_all(histories, k=4, progress=False)
+    told = table.dropna(subset="relation")
+    assert told["name"].str.startswith("called").any()
+    assert (told["name"] == [names.get(key, key) for key in told["relation"]]).all()
+
+
 def test_a_table_tells_no_reason_that_adds_next_to_nothing(model, histories) -> None:
     quiet = copy.deepcopy(model)
     torch.nn.init.constant_(quiet.scorer.strength, -12.0)
@@ -73,7 +83,7 @@ def test_a_table_tells_no_reason_that_adds_next_to_nothing(model, histories) -> 
     item = torch.tensor([[quiet.graph.index(item) for item in table["item"]]])
     slots = torch.tensor([[quiet.graph.index(item) for item in history[-4:]]])
     assert 0 < contributions(quiet, slots, item).max() < TELLING
-    reasons = ["because", "relation", "probability", "contribution"]
+    reasons = ["because", "relation", "name", "probability", "contribution"]
     assert table[reasons].isna().to_numpy().all()
 
 
