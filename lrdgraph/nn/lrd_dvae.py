@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lrdgraph.nn.pair_dvae import PairDVAE, reconstruct
+from lrdgraph.nn.pair_dvae import PairDVAE, pair_logits, reconstruct
 from lrdgraph.typing import PairEvidence
 
 
@@ -87,13 +87,7 @@ class LRDRelationDVAE(PairDVAE):
         self, roles: Tensor, edge_index: Tensor, shared: Tensor | None = None
     ) -> Tensor:
         """Linear relation extraction; see :meth:`PairDVAE.posterior`."""
-        # Of [A x_i, A x_j], each half is classified once per item, then paired.
-        of_source, of_target = self.extract.weight.chunk(2, dim=1)
-        source = F.linear(roles, of_source, self.extract.bias)
-        target = F.linear(roles, of_target)
-        logits = source.index_select(0, edge_index[0])
-        logits = logits + target.index_select(0, edge_index[1])
-        return torch.softmax(logits, dim=-1)
+        return pair_logits(self.extract, roles, *edge_index).softmax(-1)
 
     def item_likelihood(self, states: Tensor, pairs: PairEvidence) -> Tensor:
         """Items given each other, ``[E, K + 1]``; see :func:`reconstruct`.

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from math import log
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lrdgraph.typing import PairEvidence
@@ -123,6 +124,24 @@ class PairDVAE(nn.Module, ABC):
         """
         told = -self.spread_loss(posterior) - self.confidence_loss(posterior)
         return (_FLOOR * log(2) - told).clamp(min=0)
+
+
+def pair_logits(
+    extract: nn.Linear, roles: Tensor, source: Tensor, target: Tensor
+) -> Tensor:
+    """What a linear layer says of two roles side by side, ``[..., K]``.
+
+    Each half is asked once for each item, and then paired.
+
+    Args:
+        extract: The layer, from ``2 C`` channels.
+        roles: Roles of items, with shape ``[N, C]``.
+        source: Item indices of any shape.
+        target: Item indices that broadcast to it.
+    """
+    of_source, of_target = extract.weight.chunk(2, dim=1)
+    logits = F.embedding(source, F.linear(roles, of_source, extract.bias))
+    return logits + F.embedding(target, F.linear(roles, of_target))
 
 
 def reconstruct(

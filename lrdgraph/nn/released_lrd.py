@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lrdgraph.nn.pair_dvae import PairDVAE
+from lrdgraph.nn.pair_dvae import PairDVAE, pair_logits
 from lrdgraph.nn.precision import in_single_precision
 from lrdgraph.ragged import distinct
 from lrdgraph.typing import PairEvidence
@@ -85,9 +85,7 @@ class ReleasedLRD(PairDVAE):
             source: Item indices of any shape.
             target: Item indices that broadcast to it.
         """
-        of_source, of_target = self.extract.weight.chunk(2, dim=1)
-        logits = F.embedding(source, F.linear(roles, of_source, self.extract.bias))
-        return (logits + F.embedding(target, F.linear(roles, of_target))).softmax(-1)
+        return pair_logits(self.extract, roles, source, target).softmax(-1)
 
     def posterior(
         self, roles: Tensor, edge_index: Tensor, shared: Tensor | None = None
