@@ -48,8 +48,8 @@ def with_items(
 
     Raises:
         ValueError: If ``ids`` or ``texts`` is a single text, if another encoder made
-            the graph's vectors, if an id is missing or
-            no valid Unicode, or for what :func:`arrive` raises.
+            the graph's vectors, if an id is missing or no valid Unicode, or for what
+            :func:`arrive` raises.
     """
     made_by = fingerprint(encoder)
     if graph.encoder and made_by and made_by != graph.encoder:

@@ -58,11 +58,9 @@ def contributions(
 
 def _to_last_purchase(added: Tensor, history: Tensor) -> Tensor:
     same = history.unsqueeze(1) == history.unsqueeze(2)  # [B, L, L]
-    last = ~same.triu(1).any(-1)
-    receives = (same & last.unsqueeze(2)).to(added.dtype)
-    # Items beside relations: broadcast, the matrix would be copied for each item.
-    summed = receives @ added.transpose(1, 2).flatten(2)
-    return summed.unflatten(2, (added.size(1), added.size(3))).transpose(1, 2)
+    last = (same * torch.arange(same.size(2), device=same.device)).amax(-1)
+    place = last[:, None, :, None].expand_as(added)
+    return torch.zeros_like(added).scatter_add(2, place, added)
 
 
 def explain(

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
-from lrdgraph.ragged import ascending, find
+from lrdgraph.ragged import ascending, find, starts
 from lrdgraph.typing import TRAIN
 
 LAGS = (1, 2, 3, 4, 7, 19)
@@ -81,7 +81,8 @@ def count_chances(data: HeteroData) -> Tensor:
     if not _has_split(data):
         return torch.zeros(num_items, len(LAGS))
     user, item = _bought(data)
-    place, since = _place(user), _since(user, item)
+    place = torch.arange(item.numel()) - starts(user, 0)[user]  # in the history
+    since = _since(user, item)
     share = torch.bincount(item, minlength=num_items).float() / max(item.numel(), 1)
     steps = torch.zeros(num_items, len(LAGS), dtype=torch.double)
     for column, lags in enumerate(_BUCKETS):
@@ -100,13 +101,6 @@ def _bought(data: HeteroData) -> tuple[Tensor, Tensor]:
     store = data["user", "interacts", "item"]
     user, item = store["edge_index"][:, store["split"] == TRAIN]
     return user, item
-
-
-def _place(user: Tensor) -> Tensor:
-    """How many purchases the shopper had made before each, ``[M]``."""
-    length = torch.bincount(user)
-    first = (length.cumsum(0) - length)[user]
-    return torch.arange(user.numel()) - first
 
 
 def _since(user: Tensor, item: Tensor) -> Tensor:

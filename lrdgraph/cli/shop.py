@@ -16,7 +16,7 @@ from lrdgraph.cli.telling import say
 from lrdgraph.data import user_histories
 from lrdgraph.datasets import from_tables
 from lrdgraph.datasets.assemble import INTERACTS
-from lrdgraph.datasets.cleaning import as_ids, clean_text
+from lrdgraph.datasets.cleaning import as_ids, clean_text, require_columns
 from lrdgraph.datasets.tables import read_items, read_table
 from lrdgraph.files import cache_folder
 from lrdgraph.graph import LatentRelationGraph
@@ -143,11 +143,7 @@ def read_known(
     """
     user, item = settings.user_column, settings.item_column
     events = read_table(path, "interactions", (user, item))
-    missing = [name for name in (user, item) if name not in events.columns]
-    if missing:
-        raise ValueError(
-            f"'interactions' needs the columns {missing} (got {list(events.columns)})"
-        )
+    require_columns(events, "interactions", (user, item))
     ids = pd.Series(as_ids(events[item], "interactions").astype(object))
     known = ids.isin(graph.ids).to_numpy()
     if not known.all():

@@ -36,6 +36,7 @@ def run(args: Namespace) -> None:
     settle(args, args.continue_from)
     under_way = (Path(args.out) / CHECKPOINTS).exists()
     check_model_folder(args.out, args.overwrite or under_way)
+    check_begun(args)
     earlier, known = None, Settings()
     if args.continue_from:
         earlier, known = open_model(args.continue_from)
@@ -44,7 +45,6 @@ def run(args: Namespace) -> None:
             tell_final(args.continue_from, known)
     _check_trends(args, earlier)
     _settle_epochs(args)
-    check_begun(args)
     settings = known.given(args)
     data = read_shop(args, settings)
     if args.final:

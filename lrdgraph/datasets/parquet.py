@@ -72,9 +72,8 @@ def _unpacked(part: FileMetaData, columns: Sequence[str]) -> int:
     A long text that repeats is counted as often as the file holds it, which may be
     once.
     """
-    starts = tuple(
-        f"{name}." for name in columns
-    )  # one with lists has parts of its own
+    # A column of lists has parts of its own.
+    starts = tuple(f"{name}." for name in columns)
     names = [f"{part.schema.column(at).path}." for at in range(part.num_columns)]
     places = [at for at, name in enumerate(names) if name.startswith(starts)]
     groups = [part.row_group(at) for at in range(part.num_row_groups)]
